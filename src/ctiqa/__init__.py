@@ -1,0 +1,1 @@
+"""Reference-free image quality for CT."""

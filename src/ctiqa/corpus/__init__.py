@@ -1,0 +1,1 @@
+"""How labelled examples are made."""

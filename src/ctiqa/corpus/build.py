@@ -1,0 +1,248 @@
+"""Build a corpus from series: doses, labels, table, fingerprint; resumable."""
+
+import csv
+import hashlib
+import io
+import json
+import multiprocessing
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from dataclasses import asdict, astuple, dataclass, fields
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from ctiqa.corpus.label import WINDOWS
+from ctiqa.corpus.part import CorpusSettings, make_part, write_part
+from ctiqa.corpus.store import SCHEMA_VERSION, Corpus, SliceFacts, settings_from_dict
+from ctiqa.dose.apodisation import Apodisation
+from ctiqa.dose.simulate import Scan, calibrate
+from ctiqa.errors import CorpusError, ReadError
+from ctiqa.files import write_whole
+from ctiqa.images.series import Refusal, Series, SliceHeader, read
+
+__all__ = ["Build", "build_corpus"]
+
+Progress = Callable[[int, int, str], None]
+"""Called with (done, of, what) after every step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """What came of building a corpus: the corpus, and the files it could not use."""
+
+    corpus: Corpus
+    refusals: tuple[Refusal, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """One slice to be made in a worker."""
+
+    header: SliceHeader
+    split: str
+    scan: Scan
+    part: str
+    folder: Path
+    settings: CorpusSettings
+
+
+def build_corpus(
+    inputs: Sequence[Path],
+    folder: Path,
+    *,
+    settings: CorpusSettings,
+    split_of: Callable[[str], str | None],
+    workers: int | None = None,
+    progress: Progress = lambda _done, _of, _what: None,
+) -> Build:
+    """Turn series into labelled slices on disk.
+
+    A slice that is done is never made again, so a killed build goes on where it stopped, and more
+    series can be added to a corpus later.
+
+    Args:
+        inputs: files, folders or zips with CT.
+        folder: the corpus, new or begun.
+        settings: what decides its content; a begun corpus must have the same.
+        split_of: the split of a patient's pseudonym; None leaves the patient out.
+        workers: processes; every core by default.
+        progress: told after every series calibrated and every slice made.
+
+    Raises:
+        CorpusError: if nothing usable was found or the folder holds a corpus of other settings.
+    """
+    reading = read(inputs)
+    series = [
+        (one, split)
+        for one in reading.series
+        if (split := split_of(one.headers[0].identity.patient_key)) is not None
+    ]
+    if not series:
+        raise CorpusError(
+            f"no usable CT series of a patient in a split was found in {_named(inputs)}: "
+            f"{len(reading.refusals)} files were refused, {len(reading.series)} series left out"
+        )
+    _begin(folder, settings)
+    refusals = list(reading.refusals)
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers or os.cpu_count(), mp_context=context) as pool:
+        scans = _calibrations(pool, [one for one, _ in series], folder, settings, progress)
+        tasks = list(_tasks(series, scans, folder, settings))
+        missing = [task for task in tasks if not _facts_path(task).exists()]
+        done = len(tasks) - len(missing)
+        for future in as_completed([pool.submit(_make, task) for task in missing]):
+            refusals.extend(future.result())
+            done += 1
+            progress(done, len(tasks), "slices simulated and labelled")
+    _write_tables(folder, settings, [task for task in tasks if _facts_path(task).exists()])
+    return Build(Corpus.open(folder), tuple(refusals))
+
+
+def _begin(folder: Path, settings: CorpusSettings) -> None:
+    about = folder / "settings.json"
+    if about.exists():
+        begun = settings_from_dict(json.loads(about.read_text("utf-8")))
+        if begun != settings:
+            changed = [
+                field.name
+                for field in fields(settings)
+                if getattr(begun, field.name) != getattr(settings, field.name)
+            ]
+            raise CorpusError(
+                f"{folder} was begun with another {', '.join(changed)}: choose another folder"
+            )
+    (folder / "parts").mkdir(parents=True, exist_ok=True)
+    (folder / "scans").mkdir(exist_ok=True)
+    write_whole(about, json.dumps(asdict(settings)).encode())
+
+
+def _calibrations(
+    pool: ProcessPoolExecutor,
+    series: Sequence[Series],
+    folder: Path,
+    settings: CorpusSettings,
+    progress: Progress,
+) -> list[list[Scan]]:
+    scans: dict[int, list[Scan]] = {}
+    running: dict[Future[list[Scan]], int] = {}
+    for index, one in enumerate(series):
+        known = _scan_path(folder, one)
+        if known.exists():
+            scans[index] = [_scan(facts) for facts in json.loads(known.read_text("utf-8"))]
+        else:
+            running[pool.submit(_calibrated, one, settings)] = index
+    for future in as_completed(running):
+        index = running[future]
+        scans[index] = future.result()
+        facts = json.dumps([asdict(scan) for scan in scans[index]])
+        write_whole(_scan_path(folder, series[index]), facts.encode())
+        progress(len(scans), len(series), "series calibrated")
+    return [scans[index] for index in range(len(series))]
+
+
+def _calibrated(series: Series, settings: CorpusSettings) -> list[Scan]:
+    return calibrate(series, seed=settings.seed, electronic=settings.electronic)
+
+
+def _scan_path(folder: Path, series: Series) -> Path:
+    # Calibration smooths along the table, so it belongs to exactly these slices.
+    uids = "".join(_name(header) for header in series.headers)
+    return folder / "scans" / f"{hashlib.sha256(uids.encode()).hexdigest()[:16]}.json"
+
+
+def _scan(facts: dict[str, Any]) -> Scan:
+    apodisation = Apodisation(**facts.pop("apodisation"))
+    return Scan(apodisation=apodisation, **facts)
+
+
+def _name(header: SliceHeader) -> str:
+    identity = header.identity
+    unique = identity.sop_instance_uid or identity.path
+    return hashlib.sha256(f"{unique}#{identity.frame or 0}".encode()).hexdigest()[:16]
+
+
+def _tasks(
+    series: Sequence[tuple[Series, str]],
+    scans: Sequence[Sequence[Scan]],
+    folder: Path,
+    settings: CorpusSettings,
+) -> Iterator[_Task]:
+    for (one, split), scans_of_one in zip(series, scans, strict=True):
+        for header, scan in zip(one.headers, scans_of_one, strict=True):
+            yield _Task(header, split, scan, _name(header), folder, settings)
+
+
+def _facts_path(task: _Task) -> Path:
+    return task.folder / "parts" / f"{task.part}.json"
+
+
+def _make(task: _Task) -> list[Refusal]:
+    """Make one part in a worker; return the refusal of a slice that cannot be read."""
+    try:
+        ct_slice = task.header.load()
+    except ReadError as error:
+        return [Refusal(task.header.identity.path, str(error), task.header.identity)]
+    part = make_part(ct_slice, task.scan, task.settings, seed=int(task.part[:8], 16))
+    write_part(part, task.folder / "parts" / f"{task.part}.npy", _facts_path(task))
+    return []
+
+
+def _write_tables(folder: Path, settings: CorpusSettings, tasks: Sequence[_Task]) -> None:
+    rows = [astuple(_facts(task)) for task in tasks]
+    write_whole(folder / "slices.csv", _csv([field.name for field in fields(SliceFacts)], rows))
+    header = ["part", "reference", "dose_fraction", "window", "psnr_db", "ssim"]
+    write_whole(folder / "labels.csv", _csv(header, _label_rows(settings, tasks)))
+    about = {"schema_version": SCHEMA_VERSION, "settings": asdict(settings), "slices": len(rows)}
+    write_whole(folder / "corpus.json", json.dumps(about, indent=2).encode())
+    corpus = Corpus.open(folder)
+    about["fingerprint"] = corpus.fingerprint(range(len(rows)))
+    write_whole(folder / "corpus.json", json.dumps(about, indent=2).encode())
+
+
+def _facts(task: _Task) -> SliceFacts:
+    identity, acquisition = task.header.identity, task.header.acquisition
+    return SliceFacts(
+        part=task.part,
+        split=task.split,
+        patient=identity.patient_key,
+        series=str(PurePosixPath(identity.path).parent),
+        path=identity.path,
+        sop_instance_uid=identity.sop_instance_uid,
+        series_instance_uid=identity.series_instance_uid,
+        frame=identity.frame,
+        z_mm=task.header.z_mm,
+        pixel_mm=task.header.pixel_mm,
+        quanta=task.scan.quanta,
+        apodisation_slope=task.scan.apodisation.slope,
+        apodisation_bend=task.scan.apodisation.bend,
+        kvp=acquisition.kvp,
+        tube_current_ma=acquisition.tube_current_ma,
+        kernel=acquisition.kernel,
+        slice_thickness_mm=acquisition.slice_thickness_mm,
+        manufacturer=acquisition.manufacturer,
+        scanner=acquisition.scanner,
+        body_part=acquisition.body_part,
+    )
+
+
+def _label_rows(settings: CorpusSettings, tasks: Sequence[_Task]) -> Iterator[tuple[object, ...]]:
+    doses = {"ideal": settings.label_doses, "routine": settings.image_doses}
+    for task in tasks:
+        measured = json.loads(_facts_path(task).read_text("utf-8"))
+        for reference, fractions in doses.items():
+            for dose, row in zip(fractions, measured[reference], strict=True):
+                for window, (psnr_db, ssim) in zip(WINDOWS, row, strict=True):
+                    yield task.part, reference, dose, window, psnr_db, ssim
+
+
+def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def _named(inputs: Sequence[Path]) -> str:
+    return ", ".join(str(path) for path in inputs)

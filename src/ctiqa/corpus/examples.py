@@ -1,0 +1,184 @@
+"""Serve labelled slices to training."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from ctiqa.corpus.label import LabelRecipe
+from ctiqa.corpus.store import Corpus
+from ctiqa.images.ct_slice import FloatImage
+
+__all__ = ["Batch", "FixedExamples", "FreshExamples"]
+
+Turn: TypeAlias = Callable[[FloatImage], FloatImage]
+
+
+class Batch(NamedTuple):
+    """Some slices in HU, (N, 512, 512) float32, with their labels, (N,) float32."""
+
+    hu: torch.Tensor
+    q: torch.Tensor
+
+
+class _Draw(NamedTuple):
+    """One example: a slice, the place (fixed) or size (fresh) of its dose, and which way up."""
+
+    index: int
+    dose: float
+    turn: int
+    seed: int
+
+
+@dataclass(frozen=True, eq=False)
+class FixedExamples:
+    """The images that the corpus holds, each slice at each of its image doses.
+
+    Args:
+        corpus: where they lie.
+        indices: slices to serve.
+        label: how Q is weighed.
+        turned: whether training sees them flipped and turned by quarters at random.
+        chosen: (slice, dose index) pairs to serve; None is every dose of every slice.
+    """
+
+    corpus: Corpus
+    indices: Sequence[int]
+    label: LabelRecipe
+    turned: bool = True
+    chosen: Sequence[tuple[int, int]] | None = None
+
+    @property
+    def pairs(self) -> list[tuple[int, int]]:
+        """(slice, dose index) of every example, in order."""
+        if self.chosen is not None:
+            return list(self.chosen)
+        doses = range(len(self.corpus.settings.image_doses))
+        return [(index, dose) for index in self.indices for dose in doses]
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def epoch(
+        self, index: int, *, seed: int, batch: int, rank: int = 0, world: int = 1
+    ) -> Iterator[Batch]:
+        """Yield one pass in random order; the same (seed, index) gives the same bytes."""
+        rng = np.random.default_rng([seed, index])
+        pairs = self.pairs
+        draws = [
+            _Draw(*pairs[at], turn=int(rng.integers(8)) if self.turned else 0, seed=0)
+            for at in rng.permutation(len(pairs))
+        ]
+        yield from _batches(draws[rank::world], batch, self._example)
+
+    def in_order(self, *, batch: int) -> Iterator[Batch]:
+        """Yield every example once, in order, upright."""
+        draws = [_Draw(*pair, turn=0, seed=0) for pair in self.pairs]
+        yield from _batches(draws, batch, self._example)
+
+    def _example(self, draw: _Draw) -> tuple[FloatImage, float]:
+        dose = int(draw.dose)
+        labels = self.corpus.image_labels(draw.index, self.label)
+        return _turned(self.corpus.image(draw.index, dose), draw.turn), float(labels[dose])
+
+
+@dataclass(frozen=True, eq=False)
+class FreshExamples:
+    """Slices with fresh noise at a fresh dose for every example.
+
+    The dose is 1 for a share of the examples and log-uniform below for the rest; two stored quantum
+    fields are mixed by a random angle into a new one; Q is interpolated in log dose between the
+    stored labels.
+
+    Args:
+        corpus: where the slices and fields lie.
+        indices: slices to serve.
+        label: how Q is weighed; its reference must be "ideal", which falls smoothly with dose.
+        passes: examples of each slice in an epoch.
+        routine_share: share of the examples at full dose.
+        lowest_dose: end of the range of doses.
+    """
+
+    corpus: Corpus
+    indices: Sequence[int]
+    label: LabelRecipe
+    passes: int = 1
+    routine_share: float = 0.15
+    lowest_dose: float = 0.15
+
+    def __len__(self) -> int:
+        return len(self.indices) * self.passes
+
+    def epoch(
+        self, index: int, *, seed: int, batch: int, rank: int = 0, world: int = 1
+    ) -> Iterator[Batch]:
+        """Yield one epoch in random order; the same (seed, index) gives the same bytes."""
+        rng = np.random.default_rng([seed, index])
+        order = rng.permutation(np.repeat(self.indices, self.passes))
+        below = np.exp(rng.uniform(np.log(self.lowest_dose), 0, len(order)))
+        dose = np.where(rng.random(len(order)) < self.routine_share, 1.0, below)
+        turn, seeds = rng.integers(8, size=len(order)), rng.integers(2**32, size=len(order))
+        draws = [
+            _Draw(int(i), float(d), int(t), int(s))
+            for i, d, t, s in zip(order, dose, turn, seeds, strict=True)
+        ]
+        yield from _batches(draws[rank::world], batch, self._example)
+
+    def _example(self, draw: _Draw) -> tuple[FloatImage, float]:
+        settings = self.corpus.settings
+        labels = self.corpus.labels(draw.index, self.label)
+        dose = np.array(settings.label_doses)
+        q = float(np.interp(np.log(draw.dose), np.log(dose[::-1]), labels[::-1]))
+        hu = self.corpus.image(draw.index, 0)
+        if draw.dose < 1:
+            fields = self.corpus.fields(draw.index)
+            hu = hu + _mixed(fields, draw, quantum_fields=settings.quantum_fields)
+        return _turned(hu, draw.turn), q
+
+
+def _mixed(fields: npt.NDArray[np.float16], draw: _Draw, *, quantum_fields: int) -> FloatImage:
+    """Return noise that lowers the dose from 1 to the drawn one (docs/physics.md, equation 2)."""
+    rng = np.random.default_rng(draw.seed)
+    first, second = rng.choice(quantum_fields, 2, replace=False)
+    angle = rng.uniform(0, 2 * np.pi)
+    # cos and sin of one angle keep the variance, so the mixture is a noise field like its parts.
+    quantum = np.sqrt((1 - draw.dose) / draw.dose) * np.array([np.cos(angle), np.sin(angle)])
+    read_out = np.sqrt((1 - draw.dose**2) / draw.dose**2) * rng.choice([-1, 1])
+    third = quantum_fields + rng.integers(len(fields) - quantum_fields)
+    noise = fields[first].astype(np.float32) * np.float32(quantum[0])
+    noise += fields[second].astype(np.float32) * np.float32(quantum[1])
+    noise += fields[third].astype(np.float32) * np.float32(read_out)
+    return noise
+
+
+def _turned(hu: FloatImage, turn: int) -> FloatImage:
+    """Return one of the eight orientations of a square image; none interpolates."""
+    image = np.rot90(hu, turn % 4)
+    return np.fliplr(image) if turn >= 4 else image
+
+
+def _batches(
+    draws: Sequence[_Draw],
+    batch: int,
+    example: Callable[[_Draw], tuple[FloatImage, float]],
+) -> Iterator[Batch]:
+    """Yield batches, the next one made in a thread while this one is used."""
+
+    def made(some: Sequence[_Draw]) -> Batch:
+        pairs = [example(draw) for draw in some]
+        return Batch(
+            torch.from_numpy(np.stack([hu for hu, _ in pairs])),
+            torch.tensor([q for _, q in pairs], dtype=torch.float32),
+        )
+
+    groups = [draws[start : start + batch] for start in range(0, len(draws), batch)]
+    with ThreadPoolExecutor(1) as thread:
+        waiting = [thread.submit(made, group) for group in groups[:2]]
+        for at in range(len(groups)):
+            if at + 2 < len(groups):
+                waiting.append(thread.submit(made, groups[at + 2]))
+            yield waiting.pop(0).result()

@@ -1,0 +1,135 @@
+"""Make what the corpus holds of one slice: pixels, noise fields, labels, noise."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from ctiqa.corpus.label import WINDOWS, Fidelity, ideal_fidelity, routine_fidelity
+from ctiqa.dose.simulate import Scan, added_noise, lower_dose, noise_parts, noise_scale
+from ctiqa.files import write_whole
+from ctiqa.images.ct_slice import CTSlice, FloatImage
+from ctiqa.measures.global_noise import global_noise_hu
+
+__all__ = ["CorpusSettings", "Part", "degraded", "make_part", "write_part"]
+
+HalfImage: TypeAlias = npt.NDArray[np.float16]
+Table: TypeAlias = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusSettings:
+    """What decides the content of a corpus; stored with it, word for word.
+
+    Args:
+        image_doses: dose fractions at which every slice becomes a labelled image, for fixed sets
+            and for evaluation.
+        label_doses: dose fractions at which the ideal label is measured, for training at any dose
+            between; holds the image doses.
+        realisation: "independent" draws a noise field for each dose, "shared" scales the field of
+            the lowest dose (the paper).
+        quantum_fields: stored fields of quantum noise a slice; random mixtures of them are new
+            fields.
+        electronic_fields: the same for electronic noise.
+        electronic: variance of the electronic noise in quanta squared.
+        seed: makes the corpus repeatable.
+    """
+
+    image_doses: tuple[float, ...] = (1.0, 0.75, 0.5, 0.25)
+    label_doses: tuple[float, ...] = (1.0, 0.75, 0.5, 0.35, 0.25, 0.18, 0.13, 0.1)
+    realisation: str = "independent"
+    quantum_fields: int = 4
+    electronic_fields: int = 2
+    electronic: float = 10.0
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One slice of a corpus.
+
+    Args:
+        images: (image doses, rows, columns) int16 in HU, rounded as a scanner stores them.
+        fields: (quantum_fields + electronic_fields, rows, columns) float16 in HU: noise of variance
+            e^p/I0 and of variance N_e (e^p/I0)^2, from which noise at any dose is mixed.
+        ideal: (label doses, windows, 2), PSNR in dB and SSIM against the noise-free truth.
+        routine: (image doses, windows, 2), the same against the slice as it was scanned.
+        noise_hu: global noise of the image at each image dose; NaN without soft tissue.
+    """
+
+    images: npt.NDArray[np.int16]
+    fields: HalfImage
+    ideal: Table
+    routine: Table
+    noise_hu: npt.NDArray[np.float64]
+
+
+def make_part(ct_slice: CTSlice, scan: Scan, settings: CorpusSettings, *, seed: int) -> Part:
+    """Simulate, label and measure one slice; ``seed`` is the slice's own."""
+    images = [np.rint(hu) for hu in degraded(ct_slice, scan, settings, seed=seed)]
+    rng = np.random.default_rng([settings.seed, seed, 1])
+    fields = noise_parts(
+        ct_slice,
+        scan=scan,
+        rng=rng,
+        quantum=settings.quantum_fields,
+        electronic=settings.electronic_fields,
+    )
+    ideal = ideal_fidelity(ct_slice, scan=scan, doses=settings.label_doses, rng=rng)
+    return Part(
+        images=np.clip(np.stack(images), -32768, 32767).astype(np.int16),
+        fields=np.clip(fields, -60000, 60000).astype(np.float16),
+        ideal=_table(ideal),
+        routine=_table(routine_fidelity(ct_slice, images)),
+        noise_hu=np.array([global_noise_hu(image) for image in images]),
+    )
+
+
+def degraded(
+    ct_slice: CTSlice, scan: Scan, settings: CorpusSettings, *, seed: int
+) -> list[FloatImage]:
+    """Return the slice at every image dose, in HU; the same seed gives the same images."""
+    if settings.realisation == "shared":
+        lowest = min(settings.image_doses)
+        rng = np.random.default_rng([settings.seed, seed, 0])
+        field = added_noise(ct_slice, dose_fraction=lowest, scan=scan, rng=rng)
+        return [
+            ct_slice.hu + np.float32(noise_scale(dose, lowest=lowest)) * field
+            for dose in settings.image_doses
+        ]
+    return [
+        lower_dose(
+            ct_slice,
+            dose_fraction=dose,
+            scan=scan,
+            rng=np.random.default_rng([settings.seed, seed, 0, index]),
+        ).hu
+        for index, dose in enumerate(settings.image_doses)
+    ]
+
+
+def write_part(part: Part, pixels: Path, facts: Path) -> None:
+    """Write a part's pixels and then its facts, each beside its place and renamed.
+
+    A part whose facts exist is whole. The half-precision fields are stored by their bits, so that
+    one array holds everything and can be mapped into memory.
+    """
+    bits = np.concatenate([part.images, part.fields.view(np.int16)])
+    beside = pixels.with_suffix(".tmp")
+    with beside.open("wb") as file:
+        np.save(file, bits, allow_pickle=False)
+    beside.replace(pixels)
+    measured = {
+        "ideal": part.ideal.tolist(),
+        "routine": part.routine.tolist(),
+        "noise_hu": part.noise_hu.tolist(),
+    }
+    write_whole(facts, json.dumps(measured).encode())
+
+
+def _table(fidelities: Sequence[Fidelity]) -> Table:
+    return np.array([[fidelity[name] for name in WINDOWS] for fidelity in fidelities])

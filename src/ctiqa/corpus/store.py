@@ -1,0 +1,190 @@
+"""A corpus on disk, opened: which slices it holds, their pixels and their labels."""
+
+import csv
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from ctiqa.corpus.label import WINDOWS, LabelRecipe
+from ctiqa.corpus.part import CorpusSettings, HalfImage, Table
+from ctiqa.errors import CorpusError
+from ctiqa.images.ct_slice import FloatImage
+
+__all__ = ["SCHEMA_VERSION", "Corpus", "CorpusSlice", "SliceFacts"]
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class SliceFacts:
+    """One row of ``slices.csv``: which slice it is and how it was made."""
+
+    part: str
+    split: str
+    patient: str
+    series: str
+    path: str
+    sop_instance_uid: str
+    series_instance_uid: str
+    frame: int | None
+    z_mm: float | None
+    pixel_mm: float
+    quanta: float
+    apodisation_slope: float
+    apodisation_bend: float
+    kvp: float | None
+    tube_current_ma: float | None
+    kernel: str
+    slice_thickness_mm: float | None
+    manufacturer: str
+    scanner: str
+    body_part: str
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, str]) -> Self:
+        """Return the facts of a CSV row."""
+        numbers = {
+            "z_mm",
+            "pixel_mm",
+            "quanta",
+            "apodisation_slope",
+            "apodisation_bend",
+            "kvp",
+            "tube_current_ma",
+            "slice_thickness_mm",
+        }
+        values: dict[str, object] = {}
+        for field in fields(cls):
+            text = row[field.name]
+            if field.name in numbers:
+                values[field.name] = float(text) if text else None
+            elif field.name == "frame":
+                values[field.name] = int(text) if text else None
+            else:
+                values[field.name] = text
+        return cls(**values)  # type: ignore[arg-type] # each value has its column's type
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CorpusSlice:
+    """A slice of a corpus with what was measured on it (see ``part.Part``)."""
+
+    facts: SliceFacts
+    ideal: Table
+    routine: Table
+    noise_hu: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Corpus:
+    """Labelled slices on disk.
+
+    Args:
+        folder: where it lies.
+        settings: what decided its content.
+        slices: in the order of ``slices.csv``.
+    """
+
+    folder: Path
+    settings: CorpusSettings
+    slices: tuple[CorpusSlice, ...]
+
+    @classmethod
+    def open(cls, folder: Path | str) -> Self:
+        """Open a finished corpus.
+
+        Raises:
+            CorpusError: if there is none, or it is unfinished or damaged.
+        """
+        folder = Path(folder)
+        try:
+            about = json.loads((folder / "corpus.json").read_text("utf-8"))
+            with (folder / "slices.csv").open(encoding="utf-8", newline="") as file:
+                rows = [SliceFacts.from_row(row) for row in csv.DictReader(file)]
+            slices = tuple(_with_measures(folder, facts) for facts in rows)
+            settings = settings_from_dict(about["settings"])
+        except FileNotFoundError as error:
+            raise CorpusError(
+                f"{folder} is no finished corpus ({Path(error.filename).name} is missing): "
+                "make it, or go on with it, by 'ctiqa corpus'"
+            ) from None
+        except (KeyError, ValueError, TypeError) as error:
+            raise CorpusError(
+                f"the corpus in {folder} is damaged ({error}): make it anew"
+            ) from None
+        return cls(folder, settings, slices)
+
+    def where(self, split: str) -> list[int]:
+        """Return the indices of the slices in a split.
+
+        Raises:
+            CorpusError: if there is none.
+        """
+        chosen = [index for index, one in enumerate(self.slices) if one.facts.split == split]
+        if not chosen:
+            present = sorted({one.facts.split for one in self.slices})
+            raise CorpusError(f"{self.folder} holds no slice of split {split!r}, only {present}")
+        return chosen
+
+    def image(self, index: int, dose_index: int) -> FloatImage:
+        """Return a slice at one of the image doses, in HU."""
+        return np.asarray(self._pixels(index)[dose_index], np.float32)
+
+    def fields(self, index: int) -> HalfImage:
+        """Return the stored noise fields of a slice, mapped from disk, in HU."""
+        return self._pixels(index)[len(self.settings.image_doses) :].view(np.float16)
+
+    def labels(self, index: int, recipe: LabelRecipe) -> npt.NDArray[np.float64]:
+        """Return Q at each label dose ("ideal") or each image dose ("routine")."""
+        one = self.slices[index]
+        table = one.ideal if recipe.reference == "ideal" else one.routine
+        return np.array(
+            [recipe.quality(dict(zip(WINDOWS, map(tuple, row), strict=True))) for row in table]
+        )
+
+    def image_labels(self, index: int, recipe: LabelRecipe) -> npt.NDArray[np.float64]:
+        """Return Q at each image dose."""
+        labels = self.labels(index, recipe)
+        if recipe.reference == "routine":
+            return labels
+        at = [self.settings.label_doses.index(dose) for dose in self.settings.image_doses]
+        return labels[at]
+
+    def fingerprint(self, indices: Sequence[int]) -> str:
+        """Return a SHA-256 over the identity and the measures of some slices."""
+        digest = hashlib.sha256(json.dumps(asdict(self.settings), sort_keys=True).encode())
+        for index in indices:
+            one = self.slices[index]
+            digest.update(one.facts.part.encode())
+            for table in (one.ideal, one.routine, one.noise_hu):
+                digest.update(np.ascontiguousarray(table).tobytes())
+        return digest.hexdigest()
+
+    def _pixels(self, index: int) -> npt.NDArray[np.int16]:
+        path = self.folder / "parts" / f"{self.slices[index].facts.part}.npy"
+        pixels: npt.NDArray[np.int16] = np.load(path, mmap_mode="r", allow_pickle=False)
+        return pixels
+
+
+def settings_from_dict(values: Mapping[str, object]) -> CorpusSettings:
+    """Return the settings that ``dataclasses.asdict`` turned into JSON."""
+    restored = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
+    }
+    return CorpusSettings(**restored)  # type: ignore[arg-type] # JSON of the same dataclass
+
+
+def _with_measures(folder: Path, facts: SliceFacts) -> CorpusSlice:
+    measured = json.loads((folder / "parts" / f"{facts.part}.json").read_text("utf-8"))
+    return CorpusSlice(
+        facts,
+        ideal=np.array(measured["ideal"]),
+        routine=np.array(measured["routine"]),
+        noise_hu=np.array(measured["noise_hu"], float),
+    )

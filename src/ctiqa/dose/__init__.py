@@ -1,0 +1,1 @@
+"""The same slice at another dose."""

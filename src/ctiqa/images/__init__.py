@@ -1,0 +1,1 @@
+"""What a CT slice is, and where it comes from."""

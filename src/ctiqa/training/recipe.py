@@ -1,0 +1,328 @@
+"""A training recipe, read strictly from TOML."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, is_dataclass
+from pathlib import Path
+from types import UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from ctiqa.errors import RecipeError
+from ctiqa.model.cnn_vit import NetworkShape
+from ctiqa.training.losses import Distillation, PHuber
+
+__all__ = [
+    "ExamplePlan",
+    "OptimiserPlan",
+    "Recipe",
+    "StudentPlan",
+    "TeacherPlan",
+    "VitStart",
+    "parse_recipe",
+    "read_recipe",
+]
+
+Table = TypeVar("Table")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExamplePlan:
+    """``[examples]``: which images a network is shown.
+
+    Args:
+        doses: "fresh" draws dose and noise anew for every example; a list of fixed dose fractions
+            shows every slice at each of them, with the noise that the corpus holds.
+        routine_share: share of fresh examples that are the slice as it was scanned (dose 1).
+        lowest_dose: the other fresh examples are log-uniform in [lowest_dose, 1].
+        passes_per_epoch: examples of one slice (and fixed dose) in one epoch.
+        check_doses: dose fractions of the fixed images on which the network is checked.
+    """
+
+    doses: Literal["fresh"] | tuple[float, ...] = "fresh"
+    routine_share: float = 0.15
+    lowest_dose: float = 0.15
+    passes_per_epoch: int = 4
+    check_doses: tuple[float, ...] = (1.0, 0.75, 0.5, 0.25)
+
+    def __post_init__(self) -> None:
+        fixed = () if self.doses == "fresh" else self.doses
+        _require(all(0 < dose <= 1 for dose in fixed), "doses lie in (0, 1]")
+        _require(self.doses == "fresh" or len(fixed) > 0, "doses must not be empty")
+        _require(len(self.check_doses) > 0, "check_doses must not be empty")
+        _require(all(0 < dose <= 1 for dose in self.check_doses), "check_doses lie in (0, 1]")
+        _require(0 <= self.routine_share <= 1, "routine_share lies in [0, 1]")
+        _require(0 < self.lowest_dose <= 1, "lowest_dose lies in (0, 1]")
+        _require(self.passes_per_epoch >= 1, "passes_per_epoch is at least 1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptimiserPlan:
+    """``[optimiser]``: AdamW, one cosine, and how the numbers are held.
+
+    Args:
+        lr: learning rate after the warm-up, which is linear over ``warmup_fraction`` of all steps.
+        lr_min: learning rate that the cosine reaches with the last step.
+        weight_decay: of AdamW, on every parameter.
+        betas: of AdamW.
+        batch: examples in one step, over all devices together.
+        epochs: how often the training set is gone through.
+        clip_norm: largest norm of the gradient, 0 for no limit.
+        ema_decay: of the moving average of the weights that is checked and kept; 0 keeps the
+            weights as they are.
+        precision: "32-true", "bf16-mixed" or "16-mixed".
+        channels_last: whether convolutions see their channels last (faster on most machines).
+        compile: whether the network goes through torch.compile.
+    """
+
+    lr: float = 2e-4
+    lr_min: float = 1e-6
+    warmup_fraction: float = 0.0
+    weight_decay: float = 0.01
+    betas: tuple[float, float] = (0.9, 0.999)
+    batch: int = 10
+    epochs: int = 100
+    clip_norm: float = 0.0
+    ema_decay: float = 0.0
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    channels_last: bool = False
+    compile: bool = False
+
+    def __post_init__(self) -> None:
+        _require(self.lr > 0, "lr is positive")
+        _require(0 <= self.lr_min <= self.lr, "lr_min lies in [0, lr]")
+        _require(0 <= self.warmup_fraction < 1, "warmup_fraction lies in [0, 1)")
+        _require(self.weight_decay >= 0, "weight_decay is not negative")
+        _require(all(0 <= beta < 1 for beta in self.betas), "betas lie in [0, 1)")
+        _require(self.batch >= 1, "batch is at least 1")
+        _require(self.epochs >= 1, "epochs is at least 1")
+        _require(self.clip_norm >= 0, "clip_norm is not negative")
+        _require(0 <= self.ema_decay < 1, "ema_decay lies in [0, 1)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TeacherPlan:
+    """``[teachers]``: how the members of the ensemble come to differ (METHOD 1.3, rows 7 and 8).
+
+    Args:
+        members: how many teachers.
+        folds: parts of the training set, of which each member leaves one out and is checked on it.
+        split: "folds" gives each member its own part to leave out, "same" the first to all.
+        unit: what stays together on one side: all of a "patient", of a "slice", or one "image".
+        seeds: one for each member; empty means 0, 1, 2 ...
+        fold_seed: of the partition itself.
+        select: epoch that is kept: best on the part left out ("val"), on the training images
+            ("train"), or the "last".
+    """
+
+    members: int = 4
+    folds: int = 5
+    split: Literal["folds", "same"] = "folds"
+    unit: Literal["patient", "slice", "image"] = "patient"
+    seeds: tuple[int, ...] = ()
+    fold_seed: int = 0
+    select: Literal["val", "train", "last"] = "val"
+
+    def __post_init__(self) -> None:
+        _require(self.members >= 1, "members is at least 1")
+        _require(self.folds >= 2, "folds is at least 2")
+        _require(
+            self.split == "same" or self.members <= self.folds,
+            f'{self.members} members need as many folds, not {self.folds}, or split = "same"',
+        )
+        _require(
+            len(self.seeds) in {0, self.members},
+            f"seeds names {len(self.seeds)} seeds for {self.members} members",
+        )
+        _require(all(seed >= 0 for seed in self.seeds), "seeds are not negative")
+        _require(self.fold_seed >= 0, "fold_seed is not negative")
+
+    def seed(self, member: int) -> int:
+        """Return the seed of a member, counted from 0."""
+        return self.seeds[member] if self.seeds else member
+
+    def fold(self, member: int) -> int:
+        """Return the fold that a member leaves out."""
+        return member if self.split == "folds" else 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudentPlan:
+    """``[student]``: one network that learns from all teachers (METHOD 1.3, rows 4 to 6 and 9).
+
+    Args:
+        outputs: how many; as many as teachers where ``target`` is "vector".
+        epochs: as in ``[optimiser]``.
+        lr: as in ``[optimiser]``; 0 takes the value that stands there.
+        seed: of its first weights and its examples.
+        beta: weight of the teachers beside the label (equation 6).
+        epsilon: largest error of the teachers' mean that is still believed (equation 5).
+        gate: whether "sample" or "batch_all" is judged.
+        target: "vector" (the text) or "mean" (equation 5 as printed).
+        select: epoch that is kept: best on a part left out ("val": the first part that no teacher
+            left out, else the last), on the training images ("train"), or the "last". Only "val"
+            leaves anything out.
+        init: weights it starts from: its own draw ("scratch"), or those of the first teacher with
+            the last layer repeated ("teacher").
+    """
+
+    outputs: int = 4
+    epochs: int = 20
+    lr: float = 0.0
+    seed: int = 100
+    beta: float = 0.75
+    epsilon: float = 0.05
+    gate: Literal["sample", "batch_all"] = "sample"
+    target: Literal["vector", "mean"] = "vector"
+    select: Literal["val", "train", "last"] = "val"
+    init: Literal["scratch", "teacher"] = "scratch"
+
+    def __post_init__(self) -> None:
+        _require(self.outputs >= 1, "outputs is at least 1")
+        _require(self.epochs >= 1, "epochs is at least 1")
+        _require(self.lr >= 0, "lr is not negative")
+        _require(self.seed >= 0, "seed is not negative")
+        _require(self.beta >= 0, "beta is not negative")
+        _require(self.epsilon >= 0, "epsilon is not negative")
+
+    @property
+    def distillation(self) -> Distillation:
+        """How the losses see this table."""
+        return Distillation(
+            beta=self.beta, epsilon=self.epsilon, gate=self.gate, target=self.target
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VitStart:
+    """``[vit]``: a file of ImageNet weights to start the transformer from; "" draws them."""
+
+    weights: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """Everything that decides what training yields, apart from the corpus.
+
+    Args:
+        label: "ideal" (METHOD 3.1) or "routine" (the paper's).
+        text: the file word for word, which is saved beside the weights.
+    """
+
+    label: Literal["ideal", "routine"]
+    network: NetworkShape
+    examples: ExamplePlan = field(default_factory=ExamplePlan)
+    loss: PHuber = field(default_factory=PHuber)
+    optimiser: OptimiserPlan = field(default_factory=OptimiserPlan)
+    teachers: TeacherPlan = field(default_factory=TeacherPlan)
+    student: StudentPlan = field(default_factory=StudentPlan)
+    vit: VitStart = field(default_factory=VitStart)
+    text: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        _require(
+            self.student.target == "mean" or self.student.outputs == self.teachers.members,
+            f'target = "vector" needs as many outputs of the student ({self.student.outputs}) '
+            f"as there are teachers ({self.teachers.members})",
+        )
+        _require(
+            self.teachers.unit != "image" or self.examples.doses != "fresh",
+            'unit = "image" needs a list of doses, since fresh images belong to no part',
+        )
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Return the recipe in a TOML file.
+
+    Raises:
+        RecipeError: if there is no such file, or as :func:`parse_recipe`.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path} cannot be read as a recipe ({error}); name a .toml file") from error
+    return parse_recipe(text, name=str(path))
+
+
+def parse_recipe(text: str, *, name: str) -> Recipe:
+    """Return the recipe that ``text`` holds; ``name`` says in an error where it came from.
+
+    Raises:
+        RecipeError: naming the key, if it is unknown, missing, of a wrong type or impossible.
+    """
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{name} is not valid TOML: {error}") from error
+    if "text" in tables:
+        raise RecipeError(f'{name}: unknown key "text"; delete it')
+    return _build(Recipe, {**tables, "text": text}, where=name)
+
+
+def _require(holds: bool, rule: str) -> None:
+    if not holds:
+        raise ValueError(rule)
+
+
+def _build(kind: type[Table], values: Mapping[str, Any], *, where: str) -> Table:
+    """Return the dataclass ``kind`` made of one TOML table, every key and type checked."""
+    hints = get_type_hints(kind)
+    # "lambda" is a word of Python, so its field is called lambda_.
+    known = {name.rstrip("_"): name for name in hints}
+    for key in values:
+        if key not in known:
+            names = ", ".join(key for key in known if key != "text")
+            raise RecipeError(f'{where}: unknown key "{key}"; known here: {names}')
+    made = {known[key]: _value(hints[known[key]], values[key], where, key) for key in values}
+    try:
+        return kind(**made)
+    except TypeError as error:
+        words = str(error).partition("missing ")[2] or str(error)
+        raise RecipeError(f"{where}: missing {words}") from error
+    except ValueError as error:
+        raise RecipeError(f"{where}: {error}") from error
+
+
+def _value(hint: Any, value: Any, where: str, key: str) -> Any:
+    """Return one TOML value as its type hint wants it."""
+    if isinstance(hint, type) and is_dataclass(hint) and isinstance(value, dict):
+        return _build(hint, value, where=f"{where} [{key}]")
+    for choice in get_args(hint) if get_origin(hint) in {Union, UnionType} else (hint,):
+        if _fits(choice, value):
+            return _convert(choice, value)
+    raise RecipeError(f"{where}: {key} must be {_words(hint)}, not {value!r}")
+
+
+def _fits(hint: Any, value: Any) -> bool:
+    origin, parts = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        return value in parts
+    if origin is tuple:
+        if not isinstance(value, list):
+            return False
+        each = parts[:1] * len(value) if Ellipsis in parts else parts
+        return len(each) == len(value) and all(map(_fits, each, value))
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return type(value) is hint
+
+
+def _convert(hint: Any, value: Any) -> Any:
+    if get_origin(hint) is tuple:
+        parts = get_args(hint)
+        each = parts[:1] * len(value) if Ellipsis in parts else parts
+        return tuple(map(_convert, each, value))
+    return float(value) if hint is float else value
+
+
+def _words(hint: Any) -> str:
+    origin, parts = get_origin(hint), get_args(hint)
+    if origin in {Union, UnionType}:
+        return " or ".join(map(_words, parts))
+    if origin is Literal:
+        return " or ".join(f'"{part}"' if isinstance(part, str) else str(part) for part in parts)
+    if origin is tuple:
+        count = "" if Ellipsis in parts else f"{len(parts)} "
+        return f"a list of {count}{_words(parts[0])}"
+    if is_dataclass(hint):
+        return "a table"
+    return {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}[hint]
