@@ -28,7 +28,7 @@ class Batch(NamedTuple):
 class _Draw(NamedTuple):
     """One example: a slice, the place (fixed) or size (fresh) of its dose, and which way up."""
 
-    index: int
+    slice: int
     dose: float
     turn: int
     seed: int
@@ -70,20 +70,20 @@ class FixedExamples:
         rng = np.random.default_rng([seed, index])
         pairs = self.pairs
         draws = [
-            _Draw(*pairs[at], turn=int(rng.integers(8)) if self.turned else 0, seed=0)
+            _Draw(*pairs[int(at)], int(rng.integers(8)) if self.turned else 0, seed=0)
             for at in rng.permutation(len(pairs))
         ]
         yield from _batches(draws[rank::world], batch, self._example)
 
     def in_order(self, *, batch: int) -> Iterator[Batch]:
         """Yield every example once, in order, upright."""
-        draws = [_Draw(*pair, turn=0, seed=0) for pair in self.pairs]
+        draws = [_Draw(*pair, 0, seed=0) for pair in self.pairs]
         yield from _batches(draws, batch, self._example)
 
     def _example(self, draw: _Draw) -> tuple[FloatImage, float]:
         dose = int(draw.dose)
-        labels = self.corpus.image_labels(draw.index, self.label)
-        return _turned(self.corpus.image(draw.index, dose), draw.turn), float(labels[dose])
+        labels = self.corpus.image_labels(draw.slice, self.label)
+        return _turned(self.corpus.image(draw.slice, dose), draw.turn), float(labels[dose])
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,12 +130,12 @@ class FreshExamples:
 
     def _example(self, draw: _Draw) -> tuple[FloatImage, float]:
         settings = self.corpus.settings
-        labels = self.corpus.labels(draw.index, self.label)
+        labels = self.corpus.labels(draw.slice, self.label)
         dose = np.array(settings.label_doses)
         q = float(np.interp(np.log(draw.dose), np.log(dose[::-1]), labels[::-1]))
-        hu = self.corpus.image(draw.index, 0)
+        hu = self.corpus.image(draw.slice, 0)
         if draw.dose < 1:
-            fields = self.corpus.fields(draw.index)
+            fields = self.corpus.fields(draw.slice)
             hu = hu + _mixed(fields, draw, quantum_fields=settings.quantum_fields)
         return _turned(hu, draw.turn), q
 
@@ -149,7 +149,7 @@ def _mixed(fields: npt.NDArray[np.float16], draw: _Draw, *, quantum_fields: int)
     quantum = np.sqrt((1 - draw.dose) / draw.dose) * np.array([np.cos(angle), np.sin(angle)])
     read_out = np.sqrt((1 - draw.dose**2) / draw.dose**2) * rng.choice([-1, 1])
     third = quantum_fields + rng.integers(len(fields) - quantum_fields)
-    noise = fields[first].astype(np.float32) * np.float32(quantum[0])
+    noise: FloatImage = fields[first].astype(np.float32) * np.float32(quantum[0])
     noise += fields[second].astype(np.float32) * np.float32(quantum[1])
     noise += fields[third].astype(np.float32) * np.float32(read_out)
     return noise
@@ -157,7 +157,7 @@ def _mixed(fields: npt.NDArray[np.float16], draw: _Draw, *, quantum_fields: int)
 
 def _turned(hu: FloatImage, turn: int) -> FloatImage:
     """Return one of the eight orientations of a square image; none interpolates."""
-    image = np.rot90(hu, turn % 4)
+    image: FloatImage = np.rot90(hu, turn % 4)
     return np.fliplr(image) if turn >= 4 else image
 
 

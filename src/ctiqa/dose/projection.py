@@ -60,7 +60,9 @@ class ParallelBeam:
             (views, channels) float32, dimensionless, at least 0.
         """
         water = np.maximum(1 + hu / np.float32(1000), 0, dtype=np.float32)
-        return np.maximum(self.project(water) * np.float32(MU_WATER_PER_MM * pixel_mm), 0)
+        rays = self.project(water)
+        rays *= np.float32(MU_WATER_PER_MM * pixel_mm)
+        return np.maximum(rays, 0, out=rays)
 
     def project(self, image: FloatImage) -> FloatImage:
         """Return the sums of ``image`` along every ray, in pixels; (views, channels) float32."""
@@ -76,7 +78,7 @@ class ParallelBeam:
         frequency = _frequency(self)
         ramp = frequency * apodisation(frequency) * (np.pi / self.views / self.channels)
         ramp[1:-1] *= 2  # the half spectrum stands for both signs
-        polar = fft.rfft(np.asarray(sinogram, np.float32), axis=1)
+        polar = np.asarray(fft.rfft(np.asarray(sinogram, np.float32), axis=1), np.complex64)
         polar *= ramp.astype(np.float32)
         polar *= plan.centring.conj()
         grid = _OVERSAMPLING * self.size

@@ -150,4 +150,4 @@ def smooth_along_table(
     exponent = -0.5 * distance**2
     weight = np.exp(exponent - exponent.max(axis=1, keepdims=True))
     logarithm = np.log(np.asarray(quanta, float)[known])
-    return np.exp(weight @ logarithm / weight.sum(axis=1))
+    return np.asarray(np.exp(weight @ logarithm / weight.sum(axis=1)), np.float64)

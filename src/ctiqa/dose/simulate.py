@@ -1,7 +1,9 @@
 """Lower the dose of a slice or a series."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -18,7 +20,15 @@ from ctiqa.dose.quanta import (
 from ctiqa.images.ct_slice import CTSlice, FloatImage
 from ctiqa.measures.global_noise import soft_tissue
 
-__all__ = ["Scan", "added_noise", "calibrate", "lower_dose", "noise_parts", "noise_scale"]
+__all__ = [
+    "Scan",
+    "Slices",
+    "added_noise",
+    "calibrate",
+    "lower_dose",
+    "noise_parts",
+    "noise_scale",
+]
 
 _SLICES_FOR_SPECTRUM = 16
 _GAUSSIAN_COUNTS = 20
@@ -39,8 +49,18 @@ class Scan:
     electronic: float = ELECTRONIC
 
 
+class Slices(Protocol):
+    """The slices of one series in table order: a list, or a reader that decodes one at a time."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> CTSlice: ...
+
+    def __iter__(self) -> Iterator[CTSlice]: ...
+
+
 def calibrate(
-    slices: Sequence[CTSlice], *, seed: int = 0, electronic: float = ELECTRONIC
+    slices: Slices, *, seed: int = 0, electronic: float = ELECTRONIC, threads: int = 1
 ) -> list[Scan]:
     """Return how each slice of one series was made, read off the series itself.
 
@@ -49,22 +69,25 @@ def calibrate(
             slice.
         seed: makes the calibration repeatable.
         electronic: variance of the electronic noise in quanta squared.
+        threads: slices at work at once; the result does not depend on it.
     """
     spread = np.unique(np.linspace(0, len(slices) - 1, _SLICES_FOR_SPECTRUM).round().astype(int))
-    sample = (slices[index].hu for index in spread)
+    sample = (slices[int(index)].hu for index in spread)
     apodisation = fit_apodisation((hu, soft_tissue(hu)) for hu in sample)
-    quanta, z_mm = [], []
-    for index, ct_slice in enumerate(slices):
-        z_mm.append(5.0 * index if ct_slice.z_mm is None else ct_slice.z_mm)
-        quanta.append(
-            quanta_of_slice(
-                ct_slice.hu,
-                pixel_mm=ct_slice.pixel_mm,
-                apodisation=apodisation,
-                rng=np.random.default_rng([seed, index]),
-                electronic=electronic,
-            )
+
+    def measured(index: int) -> tuple[float, float]:
+        ct_slice = slices[index]
+        quanta = quanta_of_slice(
+            ct_slice.hu,
+            pixel_mm=ct_slice.pixel_mm,
+            apodisation=apodisation,
+            rng=np.random.default_rng([seed, index]),
+            electronic=electronic,
         )
+        return quanta, 5.0 * index if ct_slice.z_mm is None else ct_slice.z_mm
+
+    with ThreadPoolExecutor(threads) as pool:
+        quanta, z_mm = zip(*pool.map(measured, range(len(slices))), strict=True)
     return [
         Scan(quanta=float(value), apodisation=apodisation, electronic=electronic)
         for value in smooth_along_table(quanta, z_mm)

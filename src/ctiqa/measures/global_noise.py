@@ -50,7 +50,7 @@ def local_sd(hu: FloatImage) -> FloatImage:
     mean_square = ndimage.uniform_filter(centred * centred, _SD_WINDOW_PX)
     count = _SD_WINDOW_PX**2
     variance = (mean_square - mean * mean) * np.float32(count / (count - 1))
-    return np.sqrt(np.maximum(variance, 0))
+    return np.asarray(np.sqrt(np.maximum(variance, 0)), np.float32)
 
 
 def modal_sd(hu: FloatImage, mask: Mask) -> float:

@@ -105,33 +105,25 @@ class Evaluation:
             return "not compared with a noise meter: the noise of the images is not known"
         low, high = noise.gain.interval
         words = "better" if low > 0 else "worse" if high < 0 else "no better"
-        figures = (
-            f"signed OPM {noise.gain.signed_opm:+.3f}, 95 % interval {low:+.3f} to {high:+.3f}"
-        )
-        doubt = "" if self.patients >= FEWEST_PATIENTS else ", which is not meaningful"
+        figures = f"signed OPM {noise.gain.signed_opm:+.3f} ({low:+.3f} to {high:+.3f})"
+        doubt = "" if self.patients >= FEWEST_PATIENTS else ", an interval without meaning"
         return f"{words} than a noise meter: {figures}{doubt}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain data for JSON; what is not defined is None."""
-        entries = []
-        for entry in self.entries:
-            item = asdict(entry) | {"share_in_order": entry.share_in_order}
-            item["intervals"] = {name: list(ends) for name, ends in entry.intervals.items()}
-            if entry.gain is not None:
-                item["gain"]["interval"] = list(entry.gain.interval)
-            item["within_dose"] = [
-                {"dose": dose, "srocc": value} for dose, value in entry.within_dose.items()
-            ]
-            entries.append(item)
-        facts = {"images": self.images, "patients": self.patients}
-        settings = {"n_boot": self.n_boot, "seed": self.seed, "interval_level": 0.95}
-        head = {
-            "schema_version": SCHEMA_VERSION,
-            "higher_is_better": True,
-            "about": dict(self.about),
-        }
-        tail = {"verdict": self.verdict, "notes": list(self.notes), "entries": entries}
-        plain: dict[str, Any] = _plain(head | facts | settings | tail)
+        entries = [
+            asdict(entry)
+            | {
+                "share_in_order": entry.share_in_order,
+                "within_dose": [
+                    {"dose": dose, "srocc": value} for dose, value in entry.within_dose.items()
+                ],
+            }
+            for entry in self.entries
+        ]
+        head = {"schema_version": SCHEMA_VERSION, "higher_is_better": True}
+        body = asdict(self) | {"interval_level": 0.95, "verdict": self.verdict, "entries": entries}
+        plain: dict[str, Any] = _plain(head | body)
         return plain
 
 

@@ -4,8 +4,8 @@ import csv
 import io
 import json
 import math
-import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from ctiqa.errors import ModelError, WriteError
+from ctiqa.errors import ModelError
+from ctiqa.files import write_whole
 
 __all__ = [
     "CHECKPOINT",
@@ -29,7 +30,6 @@ __all__ = [
     "save_tensors",
     "write_json",
     "write_rows",
-    "write_whole",
 ]
 
 SCHEMA_VERSION = 1
@@ -38,30 +38,9 @@ WEIGHTS = "weights.safetensors"
 HISTORY = "history.csv"
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write ``data`` so that ``path`` holds all of it or what it held before.
-
-    Raises:
-        WriteError: if the disk is full or the folder cannot be written to.
-    """
-    part = path.with_name(f".{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise WriteError(
-            f"{path} could not be written ({error.strerror}); make room or choose another folder"
-        ) from error
-
-
 def write_json(path: Path, facts: Mapping[str, Any]) -> None:
     """Write facts as JSON under a ``schema_version``; NaN becomes null."""
-    whole = {"schema_version": SCHEMA_VERSION, **_finite(dict(facts))}
+    whole = {"schema_version": SCHEMA_VERSION, **_finite(facts)}
     write_whole(path, (json.dumps(whole, indent=2, allow_nan=False) + "\n").encode())
 
 
@@ -74,6 +53,7 @@ def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     write_whole(path, text.getvalue().encode())
 
 
+@dataclass(frozen=True)
 class Checkpoint:
     """The state of one network in training, in a folder.
 
@@ -83,37 +63,42 @@ class Checkpoint:
 
     Args:
         folder: of this network alone.
+        origin: facts that a checkpoint must share to be gone on with.
         network: that is trained.
         averaged: the moving average of its weights.
         optimiser: that moves it.
         precision: of Fabric; a gradient scaler has a state of its own.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        network: nn.Module,
-        averaged: nn.Module,
-        optimiser: Optimizer,
-        precision: Precision,
-    ) -> None:
-        self.folder, self.network, self.averaged = folder, network, averaged
-        self.optimiser, self.precision = optimiser, precision
+    folder: Path
+    origin: Mapping[str, str]
+    network: nn.Module
+    averaged: nn.Module
+    optimiser: Optimizer
+    precision: Precision
 
     @property
     def path(self) -> Path:
         """Where the state lies."""
         return self.folder / CHECKPOINT
 
-    def load(self) -> list[dict[str, float]]:
+    def load(self, *, mend: bool) -> list[dict[str, float]]:
         """Go back to the last checkpoint, if there is one, and return its rows of history.
 
+        Args:
+            mend: write the weights that a kill may have come before; for one rank only.
+
         Raises:
-            ModelError: if it is damaged or belongs to a network of another shape.
+            ModelError: if it is damaged, of another origin or of a network of another shape.
         """
         if not self.path.exists():
             return []
         tensors, state = load_tensors(self.path)
+        if state["origin"] != dict(self.origin):
+            raise ModelError(
+                f"{self.path} was trained on another corpus; give that one, choose another folder, "
+                "or begin anew with --restart"
+            )
         fill(self.network, _under("network", tensors), self.path)
         fill(self.averaged, _under("averaged", tensors), self.path)
         _load_optimiser(self.optimiser, _under("optimiser", tensors))
@@ -122,7 +107,7 @@ class Checkpoint:
         if "random/cuda" in tensors and torch.cuda.is_available():
             torch.cuda.set_rng_state(tensors["random/cuda"])
         rows = [{k: math.nan if v is None else v for k, v in row.items()} for row in state["rows"]]
-        if state["keep"]:  # a kill may have come between the checkpoint and these
+        if mend and state["keep"]:
             self._keep(rows)
         return rows
 
@@ -140,7 +125,12 @@ class Checkpoint:
         }
         if torch.cuda.is_available():
             tensors["random/cuda"] = torch.cuda.get_rng_state()
-        state = {"rows": rows, "keep": keep, "precision": self.precision.state_dict()}
+        state = {
+            "origin": dict(self.origin),
+            "rows": rows,
+            "keep": keep,
+            "precision": self.precision.state_dict(),
+        }
         save_tensors(self.path, tensors, state)
         if keep:
             self._keep(rows)

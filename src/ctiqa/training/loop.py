@@ -3,10 +3,9 @@
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal, Protocol
+from itertools import islice
+from typing import Any, Literal, TypeAlias, cast
 
 import torch
 from lightning_fabric import Fabric
@@ -15,104 +14,36 @@ from torch import Tensor, nn
 from torch.optim import AdamW
 
 from ctiqa.errors import CorpusError, CtiqaError
-from ctiqa.measures.agreement import Column, agreement
 from ctiqa.training.checkpoint import Checkpoint
-from ctiqa.training.losses import Cost
+from ctiqa.training.course import Course, Row, Watch
+from ctiqa.training.judge import figures, kept, predict
 from ctiqa.training.recipe import OptimiserPlan
 
-__all__ = [
-    "Batch",
-    "Course",
-    "Examples",
-    "Row",
-    "Watch",
-    "figures",
-    "fit",
-    "kept",
-    "learning_rate",
-    "make_fabric",
-    "predict",
-]
+__all__ = ["Precision", "fit", "learning_rate", "make_fabric"]
 
-Row = dict[str, float]
-"""What is recorded of one epoch, by the name of the column."""
-
-
-class Batch(Protocol):
-    """Slices and their labels."""
-
-    @property
-    def hu(self) -> Tensor:
-        """(N, 512, 512) float32 in HU."""
-
-    @property
-    def q(self) -> Tensor:
-        """(N,) float32 labels."""
-
-
-class Examples(Protocol):
-    """A source of batches that ``seed`` and ``index`` decide completely, so it needs no memory."""
-
-    def __len__(self) -> int:
-        """Return the number of examples in one epoch."""
-
-    def epoch(
-        self, index: int, *, seed: int, batch: int, rank: int = 0, world: int = 1
-    ) -> Iterator[Batch]:
-        """Yield this rank's share of epoch ``index``; every rank gets equally many batches."""
-
-
-class Watch(Protocol):
-    """Who is told how training goes."""
-
-    def step(self, *, epoch: int, done: int, steps: int, loss: float) -> None:
-        """Hear that ``done`` of the ``steps`` of an epoch are done."""
-
-    def row(self, row: Row, *, epochs: int) -> None:
-        """Hear what was recorded of an epoch."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Course:
-    """What one network is taught, on what it is checked, and where the run is kept.
-
-    Args:
-        folder: receives checkpoint.safetensors, weights.safetensors and history.csv.
-        train: what it learns from.
-        check: fixed images that are judged after every epoch.
-        objective: the cost of (N, K) scores of (N, 512, 512) slices in HU with (N,) labels.
-        plan: AdamW, schedule and precision.
-        seed: of the examples.
-        keep: epoch whose weights are kept: "best" signed OPM on ``check``, lower MAE where equal,
-            or the "last".
-    """
-
-    folder: Path
-    train: Examples
-    check: Examples
-    objective: Callable[[Tensor, Tensor, Tensor], Cost]
-    plan: OptimiserPlan
-    seed: int
-    keep: Literal["best", "last"] = "best"
+Precision: TypeAlias = Literal["32-true", "bf16-mixed", "16-mixed"]
 
 
 class _ExactInput(MixedPrecision):
-    """Mixed precision that leaves the slice in float32: bfloat16 rounds 1000 HU to steps of 4 HU."""
+    """Mixed precision that leaves its input in float32: bfloat16 knows 1000 HU to 4 HU only."""
 
     def convert_input(self, data: Any) -> Any:
         return data
 
 
-def make_fabric(
-    precision: str, *, accelerator: str = "auto", devices: int | str = 1
-) -> Fabric:
-    """Return the Fabric that carries device, precision and ranks, launched."""
+def make_fabric(precision: Precision, *, accelerator: str = "auto", devices: int = 1) -> Fabric:
+    """Return the Fabric that carries device, precision and ranks, launched.
+
+    Raises:
+        CtiqaError: if there is no such accelerator, or not as many devices.
+    """
     if accelerator == "auto":
         accelerator = "cuda" if torch.cuda.is_available() else "cpu"
-    plugins = []
-    if precision == "16-mixed" or precision == "bf16-mixed":
-        plugins = [_ExactInput(precision, device=accelerator)]
-    fabric = Fabric(accelerator=accelerator, devices=devices, strategy="auto", plugins=plugins)
+    mixed = [] if precision == "32-true" else [_ExactInput(precision, device=accelerator)]
+    try:
+        fabric = Fabric(accelerator=accelerator, devices=devices, plugins=[*mixed])
+    except (ValueError, RuntimeError) as error:
+        raise CtiqaError(f"training cannot run on {devices} x {accelerator}: {error}") from error
     fabric.launch()
     return fabric
 
@@ -159,15 +90,18 @@ def fit(fabric: Fabric, network: nn.Module, course: Course, watch: Watch) -> lis
     """
     plan = course.plan
     if plan.channels_last:
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network.to(memory_format=torch.channels_last)
     network = fabric.to_device(network)
     averaged = copy.deepcopy(network).eval().requires_grad_(requires_grad=False)
     optimiser = AdamW(
         network.parameters(), lr=plan.lr, betas=plan.betas, weight_decay=plan.weight_decay
     )
-    run = Checkpoint(course.folder, network, averaged, optimiser, fabric.strategy.precision)
-    rows = run.load()
-    model, stepper = fabric.setup(torch.compile(network) if plan.compile else network, optimiser)
+    scaler = fabric.strategy.precision
+    run = Checkpoint(course.folder, course.origin, network, averaged, optimiser, scaler)
+    rows = run.load(mend=fabric.is_global_zero)
+    watch.begin(course.folder.name, epochs=plan.epochs, done=len(rows))
+    run_as = cast("nn.Module", torch.compile(network)) if plan.compile else network
+    model, stepper = fabric.setup(run_as, optimiser)
     taught = _Taught(fabric, model, stepper, network, averaged)
     for epoch in range(len(rows), plan.epochs):
         started = time.perf_counter()
@@ -197,22 +131,24 @@ def _epoch(taught: _Taught, course: Course, epoch: int, watch: Watch) -> Row:
     """Take every step of one epoch and return what it cost."""
     fabric, model, stepper, plan = taught.fabric, taught.model, taught.stepper, course.plan
     rank, world = fabric.global_rank, fabric.world_size
-    steps = math.ceil(len(course.train) / plan.batch)
+    each = max(plan.batch // world, 1)
+    # A rank with one batch more than the others would wait for them for ever.
+    steps = math.ceil(len(course.train) // world / each)
     losses, gates, lr = [], [], plan.lr
     model.train()
-    batches = course.train.epoch(epoch, seed=course.seed, batch=plan.batch, rank=rank, world=world)
-    for done, batch in enumerate(batches, start=1):
+    batches = course.train.epoch(epoch, seed=course.seed, batch=each, rank=rank, world=world)
+    for done, batch in enumerate(islice(batches, steps), start=1):
         step = epoch * steps + done - 1
         lr = learning_rate(step, steps=steps * plan.epochs, plan=plan)
         for group in stepper.param_groups:
             group["lr"] = lr
         hu, q = fabric.to_device(batch.hu), fabric.to_device(batch.q)
         cost = course.objective(model(hu), hu, q)
-        loss = float(fabric.all_reduce(cost.total.detach()))
+        loss = _mean(fabric, cost.total)
         if not math.isfinite(loss):
             raise CtiqaError(
-                f"the loss became {loss} in epoch {epoch + 1} at a learning rate of {lr:.3g}; lower "
-                "lr or set clip_norm in the recipe and begin anew with --restart"
+                f"the loss became {loss} in epoch {epoch + 1} at a learning rate of {lr:.3g}; "
+                "lower lr or set clip_norm in the recipe and begin anew with --restart"
             )
         fabric.backward(cost.total)
         if plan.clip_norm:
@@ -222,12 +158,22 @@ def _epoch(taught: _Taught, course: Course, epoch: int, watch: Watch) -> Row:
         _follow(taught.averaged, taught.network, decay=plan.ema_decay, step=step)
         losses.append(loss)
         if cost.gate_share is not None:
-            gates.append(float(fabric.all_reduce(cost.gate_share)))
+            gates.append(_mean(fabric, cost.gate_share))
         watch.step(epoch=epoch, done=done, steps=steps, loss=loss)
     if not losses:
         raise CorpusError("there is no example to train on; give a corpus with more slices")
     gate_share = sum(gates) / len(gates) if gates else math.nan
-    return {"epoch": epoch + 1, "loss": sum(losses) / len(losses), "lr": lr, "gate_share": gate_share}
+    return {
+        "epoch": epoch + 1,
+        "loss": sum(losses) / len(losses),
+        "lr": lr,
+        "gate_share": gate_share,
+    }
+
+
+def _mean(fabric: Fabric, value: Tensor) -> float:
+    """Return the mean of a number over the ranks."""
+    return float(cast("Tensor", fabric.all_reduce(value.detach(), reduce_op="mean")))
 
 
 @torch.no_grad()
@@ -240,49 +186,3 @@ def _follow(averaged: nn.Module, network: nn.Module, *, decay: float, step: int)
             ours.lerp_(theirs[name], share)
         else:  # the counter of batch norm
             ours.copy_(theirs[name])
-
-
-@torch.inference_mode()
-def predict(
-    fabric: Fabric, network: nn.Module, examples: Examples, *, batch: int
-) -> tuple[Column, Column]:
-    """Return the predictions of a network, the mean of its outputs, and the labels, both (n,)."""
-    scores, labels = [], []
-    for each in examples.epoch(0, seed=0, batch=batch):
-        with fabric.autocast():
-            scored = network(fabric.to_device(each.hu))
-        scores.append(scored.float().mean(dim=1).cpu())
-        labels.append(each.q)
-    if not scores:
-        raise CorpusError("there is no image to check on; give a corpus with more slices")
-    return torch.cat(scores).double().numpy(), torch.cat(labels).double().numpy()
-
-
-def figures(scores: Column, labels: Column) -> Row:
-    """Return the figures of agreement that are recorded; NaN where not defined."""
-    found = agreement(scores, labels)
-    return {
-        "signed_opm": found.signed_opm,
-        "plcc": found.plcc,
-        "srocc": found.srocc,
-        "krocc": found.krocc,
-        "mae": found.mae,
-        "mse": found.mse,
-    }
-
-
-def kept(rows: Sequence[Row], keep: Literal["best", "last"]) -> int:
-    """Return the index of the epoch whose weights are kept; where equal, of the earliest.
-
-    >>> kept([{"signed_opm": 2.0, "mae": 0.2}, {"signed_opm": 2.0, "mae": 0.1}], "best")
-    1
-    """
-    if keep == "last":
-        return len(rows) - 1
-
-    def merit(index: int) -> tuple[float, float]:
-        opm = rows[index]["signed_opm"]
-        # Without a correlation there is nothing to prefer.
-        return (-math.inf if math.isnan(opm) else opm, -rows[index]["mae"])
-
-    return max(range(len(rows)), key=merit)

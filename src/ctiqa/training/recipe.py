@@ -1,15 +1,15 @@
 """A training recipe, read strictly from TOML."""
 
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, field, is_dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import UnionType
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Literal
 
+from ctiqa.corpus.label import LabelRecipe
 from ctiqa.errors import RecipeError
-from ctiqa.model.cnn_vit import NetworkShape
+from ctiqa.model.shape import NetworkShape
 from ctiqa.training.losses import Distillation, PHuber
+from ctiqa.training.strict import build
 
 __all__ = [
     "ExamplePlan",
@@ -22,34 +22,30 @@ __all__ = [
     "read_recipe",
 ]
 
-Table = TypeVar("Table")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExamplePlan:
     """``[examples]``: which images a network is shown.
 
+    It is checked on the images that the corpus holds: at ``doses``, or at all doses if "fresh".
+
     Args:
-        doses: "fresh" draws dose and noise anew for every example; a list of fixed dose fractions
-            shows every slice at each of them, with the noise that the corpus holds.
+        doses: "fresh" draws dose and noise anew for every example; a list of dose fractions shows
+            every slice at each of them, with the noise that the corpus holds.
         routine_share: share of fresh examples that are the slice as it was scanned (dose 1).
         lowest_dose: the other fresh examples are log-uniform in [lowest_dose, 1].
         passes_per_epoch: examples of one slice (and fixed dose) in one epoch.
-        check_doses: dose fractions of the fixed images on which the network is checked.
     """
 
     doses: Literal["fresh"] | tuple[float, ...] = "fresh"
     routine_share: float = 0.15
     lowest_dose: float = 0.15
     passes_per_epoch: int = 4
-    check_doses: tuple[float, ...] = (1.0, 0.75, 0.5, 0.25)
 
     def __post_init__(self) -> None:
         fixed = () if self.doses == "fresh" else self.doses
         _require(all(0 < dose <= 1 for dose in fixed), "doses lie in (0, 1]")
         _require(self.doses == "fresh" or len(fixed) > 0, "doses must not be empty")
-        _require(len(self.check_doses) > 0, "check_doses must not be empty")
-        _require(all(0 < dose <= 1 for dose in self.check_doses), "check_doses lie in (0, 1]")
         _require(0 <= self.routine_share <= 1, "routine_share lies in [0, 1]")
         _require(0 < self.lowest_dose <= 1, "lowest_dose lies in (0, 1]")
         _require(self.passes_per_epoch >= 1, "passes_per_epoch is at least 1")
@@ -204,11 +200,12 @@ class Recipe:
     """Everything that decides what training yields, apart from the corpus.
 
     Args:
-        label: "ideal" (METHOD 3.1) or "routine" (the paper's).
-        text: the file word for word, which is saved beside the weights.
+        label: how Q is weighed, out of what the corpus holds.
+        text: the file word for word, which is saved beside the weights; its comments may differ
+            between equal recipes.
     """
 
-    label: Literal["ideal", "routine"]
+    label: LabelRecipe
     network: NetworkShape
     examples: ExamplePlan = field(default_factory=ExamplePlan)
     loss: PHuber = field(default_factory=PHuber)
@@ -216,7 +213,7 @@ class Recipe:
     teachers: TeacherPlan = field(default_factory=TeacherPlan)
     student: StudentPlan = field(default_factory=StudentPlan)
     vit: VitStart = field(default_factory=VitStart)
-    text: str = field(default="", repr=False)
+    text: str = field(default="", repr=False, compare=False)
 
     def __post_init__(self) -> None:
         _require(
@@ -227,6 +224,19 @@ class Recipe:
         _require(
             self.teachers.unit != "image" or self.examples.doses != "fresh",
             'unit = "image" needs a list of doses, since fresh images belong to no part',
+        )
+        _require(
+            self.label.reference == "ideal" or self.examples.doses != "fresh",
+            'reference = "routine" needs a list of doses, since its label jumps at full dose',
+        )
+        _require(
+            self.network.outputs == 1,
+            "[network] describes a teacher, whose outputs is 1; that of the student stands in "
+            "[student]",
+        )
+        _require(
+            self.student.lr == 0 or self.student.lr >= self.optimiser.lr_min,
+            "the student's lr lies below lr_min",
         )
 
 
@@ -239,7 +249,9 @@ def read_recipe(path: Path) -> Recipe:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path} cannot be read as a recipe ({error}); name a .toml file") from error
+        raise RecipeError(
+            f"{path} cannot be read as a recipe ({error}); name a .toml file"
+        ) from error
     return parse_recipe(text, name=str(path))
 
 
@@ -255,74 +267,9 @@ def parse_recipe(text: str, *, name: str) -> Recipe:
         raise RecipeError(f"{name} is not valid TOML: {error}") from error
     if "text" in tables:
         raise RecipeError(f'{name}: unknown key "text"; delete it')
-    return _build(Recipe, {**tables, "text": text}, where=name)
+    return build(Recipe, {**tables, "text": text}, where=name)
 
 
 def _require(holds: bool, rule: str) -> None:
     if not holds:
         raise ValueError(rule)
-
-
-def _build(kind: type[Table], values: Mapping[str, Any], *, where: str) -> Table:
-    """Return the dataclass ``kind`` made of one TOML table, every key and type checked."""
-    hints = get_type_hints(kind)
-    # "lambda" is a word of Python, so its field is called lambda_.
-    known = {name.rstrip("_"): name for name in hints}
-    for key in values:
-        if key not in known:
-            names = ", ".join(key for key in known if key != "text")
-            raise RecipeError(f'{where}: unknown key "{key}"; known here: {names}')
-    made = {known[key]: _value(hints[known[key]], values[key], where, key) for key in values}
-    try:
-        return kind(**made)
-    except TypeError as error:
-        words = str(error).partition("missing ")[2] or str(error)
-        raise RecipeError(f"{where}: missing {words}") from error
-    except ValueError as error:
-        raise RecipeError(f"{where}: {error}") from error
-
-
-def _value(hint: Any, value: Any, where: str, key: str) -> Any:
-    """Return one TOML value as its type hint wants it."""
-    if isinstance(hint, type) and is_dataclass(hint) and isinstance(value, dict):
-        return _build(hint, value, where=f"{where} [{key}]")
-    for choice in get_args(hint) if get_origin(hint) in {Union, UnionType} else (hint,):
-        if _fits(choice, value):
-            return _convert(choice, value)
-    raise RecipeError(f"{where}: {key} must be {_words(hint)}, not {value!r}")
-
-
-def _fits(hint: Any, value: Any) -> bool:
-    origin, parts = get_origin(hint), get_args(hint)
-    if origin is Literal:
-        return value in parts
-    if origin is tuple:
-        if not isinstance(value, list):
-            return False
-        each = parts[:1] * len(value) if Ellipsis in parts else parts
-        return len(each) == len(value) and all(map(_fits, each, value))
-    if hint is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    return type(value) is hint
-
-
-def _convert(hint: Any, value: Any) -> Any:
-    if get_origin(hint) is tuple:
-        parts = get_args(hint)
-        each = parts[:1] * len(value) if Ellipsis in parts else parts
-        return tuple(map(_convert, each, value))
-    return float(value) if hint is float else value
-
-
-def _words(hint: Any) -> str:
-    origin, parts = get_origin(hint), get_args(hint)
-    if origin in {Union, UnionType}:
-        return " or ".join(map(_words, parts))
-    if origin is Literal:
-        return " or ".join(f'"{part}"' if isinstance(part, str) else str(part) for part in parts)
-    if origin is tuple:
-        count = "" if Ellipsis in parts else f"{len(parts)} "
-        return f"a list of {count}{_words(parts[0])}"
-    if is_dataclass(hint):
-        return "a table"
-    return {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}[hint]

@@ -1,0 +1,46 @@
+# The only commands; CI runs the same ones. Each installs what it needs into .venv first.
+PYTHON ?= python3
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+BASE := .venv/base-is-installed
+ALL := .venv/all-is-installed
+
+.PHONY: demo test check format bench docs clean
+
+demo: $(BASE)  ## Score a synthetic chest series at three doses; needs no PyTorch.
+	$(BIN)/ctiqa demo
+
+test: $(ALL)  ## Run every test.
+	$(BIN)/python -m pytest
+
+check: $(ALL)  ## Format, lint, types, the layer contract, then every test.
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest
+
+format: $(ALL)  ## Rewrite the code as ruff wants it.
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+bench: $(ALL)  ## Measure what is fast, and against whom.
+	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+
+docs: $(ALL)  ## Check that the documents' links lead somewhere and their commands run.
+	$(BIN)/python -m pytest tests/test_docs.py
+
+clean:  ## Delete what the other commands made, except .venv, corpora/ and runs/.
+	rm -rf demo-out build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find benchmarks src tests -name __pycache__ -type d -exec rm -rf {} +
+
+$(BASE): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(PIP) -e .
+	touch $@
+
+$(ALL): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(PIP) -e '.[train,dev]'
+	touch $(BASE) $@

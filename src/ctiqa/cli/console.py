@@ -1,0 +1,52 @@
+"""Speak to people: on stderr, and in colour and with a progress bar only where they sit."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeAlias
+
+from rich.console import Console
+
+__all__ = ["Advance", "progress", "stderr"]
+
+Advance: TypeAlias = Callable[[int, int | None], None]
+
+
+def stderr() -> Console:
+    """Return the console on stderr; it writes plain words where stderr is no terminal.
+
+    Nothing is taken for markup, since paths may hold brackets, and lines break only in a terminal.
+    """
+    console = Console(stderr=True, markup=False, highlight=False, emoji=False)
+    console.soft_wrap = not console.is_terminal
+    return console
+
+
+@contextmanager
+def progress(words: str, *, quiet: bool = False, unit: str = "") -> Iterator[Advance]:
+    """Show how far a job has come and how long it will take; nothing outside a terminal.
+
+    Yields:
+        A function that takes how many are done and how many there are, None where nobody knows.
+    """
+    console = stderr()
+    if quiet or not console.is_terminal:
+        yield lambda _done, _total: None
+        return
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn(words),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn(unit),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -1,0 +1,144 @@
+"""Score scans from the command line."""
+
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from ctiqa.scoring.result import ScoreReport, SeriesSummary, SliceResult
+
+__all__ = ["score"]
+
+_SHOWN = 10
+"""Images and reasons that stderr names without -v; all of them stand in the table."""
+
+
+def score(
+    inputs: Annotated[
+        list[Path],
+        typer.Argument(metavar="INPUT", help="Files, folders or zips of DICOM; NIfTI files."),
+    ],
+    *,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Write a table (.csv) or all that is known (.json)."),
+    ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option("--model", "-m", envvar="CTIQA_MODEL", help="Not the shipped model but this."),
+    ] = None,
+    device: Annotated[
+        str, typer.Option("--device", "-d", envvar="CTIQA_DEVICE", help="cpu, cuda or cuda:1.")
+    ] = "cpu",
+    step: Annotated[int, typer.Option(min=1, help="Score every N-th slice of a series.")] = 1,
+    batch: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Slices that a thread scores at once; 1, or 8 on a graphics card."
+        ),
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="How many threads work; one a core by default.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON, not a table.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No summary, no progress.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Name every image and reason.")
+    ] = False,
+) -> None:
+    """Score every slice of CT scans: in [0, 1], higher is better, with its noise in HU.
+
+    The table goes to stdout, or with -o to a file; a summary of each series goes to stderr. An
+    image that cannot be scored gets a row with status not_scored and the reason, the others go on,
+    and the exit code is 1.
+
+    For example:
+
+    ctiqa score scan/ > scores.csv
+
+    ctiqa score a/ b.zip --step 5 -o scores.json
+
+    ctiqa score scan/ --model mine.onnx --device cuda -o scores.csv
+    """
+    if output is not None and output.suffix.lower() not in {".csv", ".json"}:
+        raise typer.BadParameter(f"{output} must end in .csv or .json", param_hint="--output")
+    from ctiqa.cli.console import progress
+    from ctiqa.outputs.tables import as_csv, as_json, write_csv, write_json
+    from ctiqa.scoring import predict
+
+    with progress("Scoring", quiet=quiet) as advance:
+        report = predict.score(
+            list(inputs),
+            model=model,
+            device=device,
+            step=step,
+            batch=batch,
+            threads=threads,
+            progress=advance,
+        )
+    if output is not None:
+        (write_json if output.suffix.lower() == ".json" else write_csv)(report, output)
+    if json:
+        _print(as_json(report) + b"\n")
+    elif output is None:
+        _print(as_csv(report))
+    if not quiet:
+        _summarise(report, verbose=verbose)
+    if report.refused:
+        raise typer.Exit(1)
+
+
+def _print(data: bytes) -> None:
+    """Write to stdout at once, so that a full disk behind it is noticed here."""
+    from ctiqa.errors import WriteError
+
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise WriteError(f"the results could not be printed ({error.strerror}); use -o") from error
+
+
+def _summarise(report: "ScoreReport", *, verbose: bool) -> None:
+    from ctiqa.cli.console import stderr
+    from ctiqa.scoring.result import MEANING
+
+    console = stderr()
+    sha256 = report.model_sha256[:12]
+    console.print(f"{MEANING.capitalize()}. Model {report.card.name} (sha256 {sha256}...).")
+    for series in report.series:
+        console.print("\n".join(_series_lines(series)))
+    refused = report.refused if verbose else report.refused[:_SHOWN]
+    for row in refused:
+        console.print(f"Not scored: {row.path}: {'; '.join(row.reasons)}")
+    if len(report.refused) > len(refused):
+        console.print(f"... and {len(report.refused) - len(refused)} more not scored (-v)")
+    cautions = Counter(reason for row in report.slices for reason in _cautions(row))
+    for reason, count in cautions.most_common(None if verbose else _SHOWN):
+        console.print(f"Caution: {count} slices: {reason}")
+    if not verbose and len(cautions) > _SHOWN:
+        console.print(f"... and {len(cautions) - _SHOWN} more reasons (-v)")
+
+
+def _cautions(row: "SliceResult") -> tuple[str, ...]:
+    return row.reasons if row.status == "caution" else ()
+
+
+def _series_lines(series: "SeriesSummary") -> list[str]:
+    """Return a series in a few lines for people; here numbers are rounded, and only here."""
+    name = series.series_instance_uid or "without UID"
+    counts = f"{series.scored} scored, {series.caution} with caution"
+    lines = [f"Series {name}: {series.slices} slices, {counts}, {series.not_scored} not scored"]
+    if series.worst is not None and series.best is not None:
+        noise = "unknown" if series.noise_hu_median is None else f"{series.noise_hu_median:.1f} HU"
+        middle = f"median {series.score_median:.3f}, mean {series.score_mean:.3f}"
+        spread = f"5th to 95th percentile {series.score_p5:.3f} to {series.score_p95:.3f}"
+        worst = f"worst {series.worst['score']:.3f} ({series.worst['path']})"
+        best = f"best {series.best['score']:.3f} ({series.best['path']})"
+        lines += [f"  score: {middle}, {spread}; noise: median {noise}", f"  {worst}, {best}"]
+    return lines + [f"  note: {note}" for note in series.notes]

@@ -1,0 +1,107 @@
+"""Read from a header who, how and where a slice is."""
+
+import hashlib
+from typing import Final, NamedTuple, TypeAlias
+
+import numpy as np
+
+from ctiqa.images.ct_slice import Acquisition, Identity
+from ctiqa.images.header import Fields
+from ctiqa.images.refusal import RefusedError
+
+__all__ = ["SAME_SIDE", "Geometry", "Vector", "acquisition_of", "geometry_of", "identity_of", "patient_key"]
+
+# Two sides of a pixel are equal when they differ by less than rounding in the header does.
+SAME_SIDE: Final = 1e-3
+
+Vector: TypeAlias = tuple[float, float, float]
+
+
+class Geometry(NamedTuple):
+    """Where a slice lies, in the patient's coordinates (left, posterior, head) in mm."""
+
+    pixel_mm: float
+    normal: Vector | None
+    position_mm: Vector | None
+    z_mm: float | None
+    notes: tuple[str, ...]
+
+
+def patient_key(patient_id: str) -> str:
+    """Return a pseudonym: the first twelve hex digits of the SHA-256 of an identifier.
+
+    >>> patient_key("LIDC-IDRI-0001")
+    '3bb5d67ab461'
+    """
+    return hashlib.sha256(patient_id.encode()).hexdigest()[:12]
+
+
+def identity_of(fields: Fields, path: str) -> Identity:
+    """Return which image a header names; without a patient the study stands for one."""
+    study = fields.text("StudyInstanceUID")
+    patient = fields.text("PatientID") or study
+    return Identity(
+        path=path,
+        study_instance_uid=study,
+        series_instance_uid=fields.text("SeriesInstanceUID"),
+        sop_instance_uid=fields.text("SOPInstanceUID"),
+        instance_number=fields.integer("InstanceNumber"),
+        patient_key=patient_key(patient) if patient else "",
+    )
+
+
+def acquisition_of(fields: Fields) -> Acquisition:
+    """Return how a slice was made, as far as its header says; a plain or an enhanced one."""
+    tube_current_ma = fields.number("XRayTubeCurrent") or fields.number("XRayTubeCurrentInmA")
+    return Acquisition(
+        kvp=fields.number("KVP") or None,
+        tube_current_ma=tube_current_ma or None,
+        ctdivol_mgy=fields.number("CTDIvol") or None,
+        kernel=fields.text("ConvolutionKernel"),
+        slice_thickness_mm=fields.number("SliceThickness") or None,
+        manufacturer=fields.text("Manufacturer"),
+        scanner=fields.text("ManufacturerModelName"),
+        body_part=fields.text("BodyPartExamined"),
+    )
+
+
+def geometry_of(fields: Fields) -> Geometry:
+    """Return where a slice lies.
+
+    Raises:
+        RefusedError: if its pixels have no size or are not square.
+    """
+    notes = []
+    spacing = fields.numbers("PixelSpacing")
+    if len(spacing) != 2 or min(spacing) <= 0:
+        diameter, rows = fields.number("ReconstructionDiameter"), fields.number("Rows")
+        if not diameter or not rows:
+            raise RefusedError("its header lacks PixelSpacing, without which noise has no scale")
+        spacing = (diameter / rows, diameter / rows)
+        notes.append("pixel size taken from the reconstruction diameter")
+    if abs(spacing[0] - spacing[1]) > SAME_SIDE * spacing[0]:
+        raise RefusedError(
+            f"its pixels are not square ({spacing[0]:g} x {spacing[1]:g} mm);"
+            " reconstruct it with square pixels, since interpolation would change its noise"
+        )
+    normal = _normal(fields.numbers("ImageOrientationPatient"))
+    corner = fields.numbers("ImagePositionPatient")
+    position = (corner[0], corner[1], corner[2]) if len(corner) == 3 else None
+    if position is not None:
+        z_mm: float | None = float(np.dot(position, normal or (0.0, 0.0, 1.0)))
+    else:
+        z_mm = fields.number("SliceLocation")
+    if normal is None:
+        notes.append("taken as axial, since the header names no orientation")
+    return Geometry(float(spacing[0]), normal, position, z_mm, tuple(notes))
+
+
+def _normal(orientation: tuple[float, ...]) -> Vector | None:
+    if len(orientation) != 6:
+        return None
+    normal = np.cross(orientation[:3], orientation[3:])
+    length = float(np.linalg.norm(normal))
+    if abs(length - 1) > 0.01:
+        return None
+    x, y, z = (normal / length).tolist()
+    return x, y, z

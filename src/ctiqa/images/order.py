@@ -1,0 +1,84 @@
+"""Put the slices of a series in order along the slice normal, and say what is odd about them."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+
+from ctiqa.images.slice_header import SliceHeader
+
+__all__ = ["in_order"]
+
+# Positions closer than this are one position; scanners write two to five decimals.
+_SAME_POSITION_MM: Final = 0.01
+# A distance this many times the usual one is a gap.
+_GAP: Final = 1.5
+_LEAST_TILT_DEGREES: Final = 0.5
+
+
+def in_order(headers: Sequence[SliceHeader]) -> tuple[list[SliceHeader], list[str]]:
+    """Return the slices along the normal, and notes on the series in words.
+
+    Where one position is missing, all are ordered by the next fact that all slices have: slice
+    location, instance number, file name.
+    """
+    names = sorted(headers, key=lambda header: (header.identity.path, header.identity.frame or 0))
+    if all(header.position_mm is not None for header in names):
+        ordered = sorted(names, key=_z)
+        return ordered, [*_spacing_notes(ordered), *_tilt_notes(ordered)]
+    if all(header.z_mm is not None and header.position_mm is None for header in names):
+        ordered = sorted(names, key=_z)
+        return ordered, ["ordered by slice location: no positions", *_spacing_notes(ordered)]
+    if all(header.identity.instance_number is not None for header in names):
+        ordered = sorted(names, key=lambda header: header.identity.instance_number or 0)
+        return ordered, ["ordered by instance number, since positions are missing"]
+    return names, ["ordered by file name, since positions and instance numbers are missing"]
+
+
+def _z(header: SliceHeader) -> float:
+    return header.z_mm or 0.0
+
+
+def _spacing_notes(ordered: list[SliceHeader]) -> list[str]:
+    notes = []
+    steps = np.diff([_z(header) for header in ordered])
+    repeated = int((steps < _SAME_POSITION_MM).sum())
+    if repeated:
+        notes.append(f"{repeated} of {len(ordered)} slices repeat a position")
+    steps = steps[steps >= _SAME_POSITION_MM]
+    if steps.size >= 2:
+        usual = float(np.median(steps))
+        gaps = steps[steps > _GAP * usual]
+        if gaps.size:
+            notes.append(
+                f"{gaps.size} gaps, the widest of {gaps.max():.4g} mm where slices are"
+                f" {usual:.4g} mm apart"
+            )
+    thickness = {header.acquisition.slice_thickness_mm for header in ordered} - {None}
+    if len(thickness) > 1:
+        listed = ", ".join(f"{value:g}" for value in sorted(filter(None, thickness)))
+        notes.append(f"slices of several thicknesses: {listed} mm")
+    return notes
+
+
+def _tilt_notes(ordered: list[SliceHeader]) -> list[str]:
+    normal = ordered[0].normal
+    if normal is None:
+        return []
+    along = next(
+        (
+            step
+            for left, right in pairwise(ordered)
+            if np.linalg.norm(step := np.subtract(right.position_mm, left.position_mm))
+            >= _SAME_POSITION_MM
+        ),
+        None,
+    )
+    if along is None:
+        return []
+    cosine = abs(float(np.dot(along, normal))) / float(np.linalg.norm(along))
+    degrees = float(np.degrees(np.arccos(min(cosine, 1.0))))
+    if degrees < _LEAST_TILT_DEGREES:
+        return []
+    return [f"the gantry was tilted by {degrees:.1f} degrees: the slices are sheared"]

@@ -1,0 +1,145 @@
+"""The CNN-ViT network, read from top to bottom.
+
+Letters: N slices, S side of the slice, C channels, M side of the cropped map, T tokens (the class
+token and the patches), W width of a token, H heads, K outputs.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ctiqa.model.shape import NetworkShape
+
+__all__ = ["Attention", "CnnVit", "NetworkShape", "attention"]
+
+
+class CnnVit(nn.Module):
+    """Map slices in HU to quality scores: convolutions, a crop, a vision transformer.
+
+    After Shen, Zhang and Liu 2025 (doi 10.12677/mos.2025.143214), section 2.2, and Dosovitskiy et
+    al. 2021 (arXiv 2010.11929). The window is the first layer, so that whoever feeds the network,
+    in training or through an exported file, feeds plain HU.
+
+    Args:
+        shape: every size.
+    """
+
+    def __init__(self, shape: NetworkShape) -> None:
+        super().__init__()
+        self.shape = shape
+        self.window = Windowing(shape.windows)
+        self.stem = _stem(shape)
+        self.embed = nn.Conv2d(3, shape.width, shape.patch, stride=shape.patch)
+        self.class_token = nn.Parameter(torch.zeros(1, 1, shape.width))
+        self.position = nn.Parameter(torch.empty(1, 1 + shape.patches, shape.width))
+        self.blocks = nn.Sequential(*(Block(shape) for _ in range(shape.depth)))
+        self.norm = nn.LayerNorm(shape.width, eps=1e-6)
+        self.head = nn.Linear(shape.width, shape.outputs)
+        nn.init.normal_(self.position, std=0.02)
+        self.apply(_draw)
+
+    def forward(self, hu: Tensor) -> Tensor:
+        """Return (N, K) raw scores of (N, S, S) slices in HU."""
+        first, end = self.shape.crop
+        x = self.window(hu)  # (N, C, S, S)
+        x = functional.pixel_unshuffle(x, self.shape.unshuffle)  # (N, C u^2, S/u, S/u)
+        x = self.stem(x)  # (N, 3, M + margins, M + margins)
+        x = x[:, :, first:end, first:end]  # (N, 3, M, M)
+        x = self.embed(x)  # (N, W, M/patch, M/patch)
+        x = x.flatten(2).transpose(1, 2)  # (N, T - 1, W)
+        token = self.class_token.expand(x.shape[0], -1, -1)  # (N, 1, W)
+        x = torch.cat([token, x], dim=1) + self.position  # (N, T, W)
+        x = self.blocks(x)  # (N, T, W)
+        x = self.norm(x[:, 0])  # (N, W): the class token has seen every patch
+        scores: Tensor = self.head(x)  # (N, K)
+        return scores
+
+
+class Windowing(nn.Module):
+    """Map HU to one channel in [-1, 1] for each window, in the precision of the input."""
+
+    def __init__(self, windows: tuple[tuple[float, float], ...]) -> None:
+        super().__init__()
+        self.windows = windows
+
+    def forward(self, hu: Tensor) -> Tensor:
+        """Return (N, C, S, S) of (N, S, S)."""
+        channels = [((hu - level) * (2 / width)).clamp(-1, 1) for width, level in self.windows]
+        return torch.stack(channels, dim=1)
+
+
+class Block(nn.Module):
+    """One transformer block, normalised before attention and before the perceptron."""
+
+    def __init__(self, shape: NetworkShape) -> None:
+        super().__init__()
+        self.norm_attention = nn.LayerNorm(shape.width, eps=1e-6)
+        self.attention = Attention(shape.width, shape.heads)
+        self.norm_mlp = nn.LayerNorm(shape.width, eps=1e-6)
+        self.mlp = nn.Sequential(
+            nn.Linear(shape.width, shape.mlp), nn.GELU(), nn.Linear(shape.mlp, shape.width)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (N, T, W) of (N, T, W)."""
+        x = x + self.attention(self.norm_attention(x))
+        return x + torch.as_tensor(self.mlp(self.norm_mlp(x)))
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(width, 3 * width)
+        self.out = nn.Linear(width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (N, T, W) of (N, T, W)."""
+        _, tokens, width = x.shape
+        x = self.qkv(x)  # (N, T, 3 W)
+        x = x.reshape(-1, tokens, 3, self.heads, width // self.heads)  # (N, T, 3, H, W/H)
+        q, k, v = x.permute(2, 0, 3, 1, 4)  # each (N, H, T, W/H)
+        # The fused form of equation 2; a test holds it against `attention`.
+        x = functional.scaled_dot_product_attention(q, k, v)  # (N, H, T, W/H)
+        x = x.transpose(1, 2).reshape(-1, tokens, width)  # (N, T, W)
+        mixed: Tensor = self.out(x)  # (N, T, W)
+        return mixed
+
+
+def attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """Return softmax(Q K^T / sqrt(d_k)) V, equation 2 of the paper; all (..., T, d_k)."""
+    return torch.softmax(q @ k.transpose(-2, -1) / q.shape[-1] ** 0.5, dim=-1) @ v
+
+
+def _stem(shape: NetworkShape) -> nn.Sequential:
+    """Return the convolution blocks and the layer that leads to three channels."""
+    layers: list[nn.Module] = []
+    channels = len(shape.windows) * shape.unshuffle**2
+    for filters in shape.blocks:
+        layers += _block(channels, filters, shape.kernel, padding=shape.padding)
+        channels = filters
+    side = 2 if shape.unshuffle == 1 else 1  # unshuffled maps are small enough already
+    down = _block(channels, 3, side, stride=side)
+    return nn.Sequential(*layers, *(down if shape.down_bn_relu else down[:1]))
+
+
+def _block(
+    channels: int, filters: int, side: int, *, stride: int = 1, padding: int = 0
+) -> list[nn.Module]:
+    return [
+        nn.Conv2d(channels, filters, side, stride=stride, padding=padding),
+        nn.BatchNorm2d(filters),
+        nn.ReLU(inplace=True),
+    ]
+
+
+def _draw(module: nn.Module) -> None:
+    """Draw the first weights as torchvision's ViT does; convolutions for the ReLU that follows."""
+    if isinstance(module, nn.Conv2d):
+        nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+        nn.init.zeros_(module.bias)  # type: ignore[arg-type] # every convolution here has a bias
+    elif isinstance(module, nn.Linear):
+        nn.init.trunc_normal_(module.weight, std=0.02)
+        nn.init.zeros_(module.bias)

@@ -1,0 +1,81 @@
+"""Every size of the CNN-ViT as a number of the recipe."""
+
+from dataclasses import dataclass
+
+from ctiqa.errors import RecipeError
+
+__all__ = ["NetworkShape"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkShape:
+    """The sizes of a CNN-ViT; the defaults are the paper's.
+
+    Args:
+        size: side of the square slice in pixels.
+        windows: (width, level) in HU of each input channel: the network windows the slice itself.
+        unshuffle: 1 as in the paper; 2 or 4 folds squares of that side into channels first, which
+            loses nothing and makes everything after it cheaper.
+        blocks: filters of each convolution block; none is the paper's CNN-0.
+        kernel: side of the filters of a block.
+        padding: 0 as in the paper, 1 keeps the side.
+        down_bn_relu: whether batch norm and ReLU follow the layer that leads to three channels.
+        crop: first row and column kept of that layer's map, and the one after the last.
+        patch: side of a patch in the cropped map.
+        width: of a token.
+        depth: transformer blocks.
+        heads: of attention.
+        mlp: hidden units of a block's perceptron.
+        outputs: 1 for a teacher, as many as teachers for a student.
+
+    Raises:
+        RecipeError: if the sizes do not fit one another.
+    """
+
+    size: int = 512
+    windows: tuple[tuple[float, float], ...] = ((350.0, 40.0),)
+    unshuffle: int = 1
+    blocks: tuple[int, ...] = (8, 16, 32, 64)
+    kernel: int = 3
+    padding: int = 0
+    down_bn_relu: bool = True
+    crop: tuple[int, int] = (16, 240)
+    patch: int = 16
+    width: int = 768
+    depth: int = 12
+    heads: int = 12
+    mlp: int = 3072
+    outputs: int = 1
+
+    def __post_init__(self) -> None:
+        least = min(self.unshuffle, self.patch, self.width, self.depth, self.heads, self.outputs)
+        first, end = self.crop
+        if least < 1:
+            raise RecipeError("[network] sizes are at least 1")
+        if not self.windows or any(width <= 0 for width, _ in self.windows):
+            raise RecipeError("[network] windows holds pairs [width, level] with positive widths")
+        if self.size % max(2, self.unshuffle):
+            raise RecipeError(f"[network] unshuffle {self.unshuffle} does not divide {self.size}")
+        if not 0 <= first < end <= self.map_side:
+            raise RecipeError(
+                f"[network] crop {first}:{end} does not lie in the map of side {self.map_side}"
+            )
+        if (end - first) % self.patch:
+            raise RecipeError(
+                f"[network] patches of {self.patch} do not fill a crop of {end - first}"
+            )
+        if self.width % self.heads:
+            raise RecipeError(f"[network] {self.heads} heads do not divide a width of {self.width}")
+
+    @property
+    def map_side(self) -> int:
+        """Side of the map that is cropped: 256 minus a pixel for each unpadded block of the paper."""
+        lost = (self.kernel - 1 - 2 * self.padding) * len(self.blocks)
+        stride = 2 if self.unshuffle == 1 else 1
+        return (self.size // self.unshuffle - lost) // stride
+
+    @property
+    def patches(self) -> int:
+        """Number of patches, hence of tokens beside the class token."""
+        first, end = self.crop
+        return ((end - first) // self.patch) ** 2

@@ -1,0 +1,59 @@
+"""Write results as a table (CSV) or as data (JSON)."""
+
+import csv
+import json
+from io import StringIO
+from pathlib import Path
+
+from ctiqa.files import write_whole
+from ctiqa.scoring.result import COLUMNS, ScoreReport
+
+__all__ = ["as_csv", "as_json", "write_csv", "write_json"]
+
+_FORMULA = ("=", "+", "-", "@")
+
+
+def as_csv(report: ScoreReport) -> bytes:
+    """Return one row for each image as UTF-8 CSV, a header row first, unknown values empty.
+
+    Words that a spreadsheet would run as a formula, which a foreign header may hold, get an
+    apostrophe in front.
+    """
+    text = StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(COLUMNS)
+    for each in report.slices:
+        table.writerow([_cell(value) for value in each.row().values()])
+    return _encode(text.getvalue())
+
+
+def as_json(report: ScoreReport) -> bytes:
+    """Return the whole report as JSON; unknown values are null."""
+    return _encode(json.dumps(report.to_dict(), ensure_ascii=False, allow_nan=False, indent=1))
+
+
+def write_csv(report: ScoreReport, path: Path) -> None:
+    """Write one row for each image, as :func:`as_csv` has it.
+
+    Raises:
+        WriteError: if the file could not be written whole; nothing is left of it then.
+    """
+    write_whole(path, as_csv(report))
+
+
+def write_json(report: ScoreReport, path: Path) -> None:
+    """Write the whole report as JSON, as :func:`as_json` has it.
+
+    Raises:
+        WriteError: if the file could not be written whole; nothing is left of it then.
+    """
+    write_whole(path, as_json(report) + b"\n")
+
+
+def _cell(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+def _encode(text: str) -> bytes:
+    """Return ``text`` as UTF-8; odd bytes of a file name that is no Unicode are spelt out."""
+    return text.encode("utf-8", "backslashreplace")

@@ -1,0 +1,174 @@
+"""Score slices in batches, on whatever device is there."""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeAlias, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from ctiqa.errors import ReadError
+from ctiqa.images.ct_slice import FloatImage, Identity
+from ctiqa.images.refusal import Refusal
+from ctiqa.measures.global_noise import global_noise_hu
+from ctiqa.scoring.applicability import judge
+from ctiqa.scoring.intake import Inputs, Waiting, take_in
+from ctiqa.scoring.result import ScoreReport, SeriesSummary, SliceResult
+from ctiqa.scoring.scorer import Scorer
+
+__all__ = ["Progress", "Scorer", "score"]
+
+Progress: TypeAlias = Callable[[int, int | None], None]
+"""Called with how many images are done and how many there are (None: nobody knows)."""
+
+Item = TypeVar("Item")
+Made = TypeVar("Made")
+
+
+def score(
+    inputs: Inputs,
+    *,
+    model: Path | str | Scorer | None = None,
+    device: str = "cpu",
+    step: int = 1,
+    batch: int | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+    hu: bool = False,
+    pixel_mm: float | None = None,
+) -> ScoreReport:
+    """Return a score for every slice, its noise beside it, and a summary of every series.
+
+    An image that cannot be scored gets a row with its reason, and the others go on. Memory does
+    not grow with the length of a series: each thread loads, measures and scores its own batch.
+
+    Args:
+        inputs: files, folders or zips; what :func:`ctiqa.read` returned; slices, which may come
+            one by one from a generator; or an array (N, rows, columns) with ``hu=True``.
+        model: an ``.onnx`` file, or a :class:`Scorer` that is open already; None for the shipped
+            one.
+        device: as in :class:`Scorer`.
+        step: score every how many slices of a series.
+        batch: slices that go through the network at once in each thread; None for 1 on the CPU,
+            where more only cost memory, and 8 on a graphics card.
+        threads: how many; None for one a core.
+        progress: is told how far it has come.
+        hu: says of an array that it holds Hounsfield units.
+        pixel_mm: side of an array's pixel.
+
+    Raises:
+        ReadError: if the inputs hold nothing to look at.
+        ModelError: if the model cannot be opened or run.
+        ValueError: if ``step``, ``batch`` or ``threads`` is below 1.
+    """
+    scorer = model if isinstance(model, Scorer) else Scorer(model, device=device, threads=1)
+    threads = _cores() if threads is None else threads
+    batch = (1 if scorer.device == "cpu" else 8) if batch is None else batch
+    if min(step, batch, threads) < 1:
+        raise ValueError("step, batch and threads are at least 1")
+    intake = take_in(inputs, size=scorer.card.size, step=step, hu=hu, pixel_mm=pixel_mm)
+    rows: list[SliceResult] = []
+    series: dict[tuple[int | str, ...], tuple[list[SliceResult], tuple[str, ...]]] = {}
+    batches = _batched(intake.waiting, batch)
+    for scored in _in_order(lambda waiting: _score(waiting, scorer), batches, threads):
+        for waiting, row in scored:
+            rows.append(row)
+            series.setdefault(waiting.series, ([], waiting.series_notes))[0].append(row)
+        if progress:
+            progress(len(rows), intake.total)
+    rows += [_refused(refusal, scorer) for refusal in intake.refusals]
+    return ScoreReport(
+        slices=tuple(rows),
+        series=tuple(SeriesSummary.of(each, notes=notes) for each, notes in series.values()),
+        card=scorer.card,
+        model_sha256=scorer.sha256,
+        step=step,
+    )
+
+
+def _cores() -> int:
+    """Return how many cores this process may use, which a cluster or a container may limit."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    source = iter(items)
+    while batch := list(islice(source, size)):
+        yield batch
+
+
+def _in_order(make: Callable[[Item], Made], items: Iterable[Item], threads: int) -> Iterator[Made]:
+    """Yield ``make(item)`` for each item in order, never more than two a thread ahead."""
+    pool = ThreadPoolExecutor(threads)
+    ahead: deque[Future[Made]] = deque()
+    try:
+        for item in items:
+            ahead.append(pool.submit(make, item))
+            if len(ahead) == 2 * threads:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _score(batch: list[Waiting], scorer: Scorer) -> list[tuple[Waiting, SliceResult]]:
+    """Load, measure, judge and score a few slices."""
+    rows: list[SliceResult] = []
+    images: list[FloatImage] = []
+    for waiting in batch:
+        row, hu = _look(waiting, scorer)
+        rows.append(row)
+        if hu is not None:
+            images.append(hu)
+    members = iter(scorer.score_batch(np.stack(images)) if images else ())
+    scored = [
+        row if row.status == "not_scored" else _with_score(row, next(members)) for row in rows
+    ]
+    return list(zip(batch, scored, strict=True))
+
+
+def _look(waiting: Waiting, scorer: Scorer) -> tuple[SliceResult, FloatImage | None]:
+    """Return the row of a slice, still without its score, and its HU if it may be scored."""
+    header = waiting.header
+    facts = _identity(header.identity, scorer) | asdict(header.acquisition)
+    facts |= {"z_mm": header.z_mm, "pixel_mm": header.pixel_mm}
+    try:
+        ct_slice = header.load()
+    except ReadError as error:
+        reason = str(error).removeprefix(f"{header.identity.path}: ")
+        return SliceResult(**facts, status="not_scored", reasons=(reason,)), None
+    noise_hu = global_noise_hu(ct_slice.hu)
+    verdict = judge(ct_slice, scorer.card, noise_hu=noise_hu, series_notes=waiting.series_notes)
+    row = SliceResult(
+        **facts,
+        noise_hu=None if np.isnan(noise_hu) else noise_hu,
+        status=verdict.status,
+        reasons=verdict.reasons,
+    )
+    return row, None if verdict.status == "not_scored" else ct_slice.hu
+
+
+def _with_score(row: SliceResult, members: npt.NDArray[np.float32]) -> SliceResult:
+    mean = float(members.astype(np.float64).mean())
+    return replace(row, score=min(max(mean, 0.0), 1.0), members=tuple(map(float, members)))
+
+
+def _refused(refusal: Refusal, scorer: Scorer) -> SliceResult:
+    identity = refusal.identity or Identity(refusal.path)
+    facts = _identity(identity, scorer) | {"path": refusal.path}
+    return SliceResult(**facts, status="not_scored", reasons=(refusal.reason,))
+
+
+def _identity(identity: Identity, scorer: Scorer) -> dict[str, Any]:
+    """Return which image and which model a row speaks of; never whose image it is."""
+    facts = asdict(identity) | {"model": scorer.card.name, "model_sha256": scorer.sha256}
+    del facts["patient_key"]
+    return facts

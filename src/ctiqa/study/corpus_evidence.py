@@ -1,0 +1,174 @@
+"""Evidence drawn from a corpus: its images scored by models and by the labeller itself."""
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from ctiqa.corpus.label import LabelRecipe
+from ctiqa.corpus.store import Corpus
+from ctiqa.errors import CorpusError
+from ctiqa.images.ct_slice import CTSlice, FloatImage, Identity
+from ctiqa.measures.correlation import Column
+from ctiqa.study.baselines import SELF_LABEL, self_label
+from ctiqa.study.evidence import EvidenceTable, TrainingImages
+
+__all__ = ["Bar", "Chosen", "Evidence", "Predict", "gather"]
+
+Predict: TypeAlias = Callable[[FloatImage], npt.NDArray[np.floating]]
+"""Returns the raw outputs, (N, k), of a batch of slices in HU, (N, size, size)."""
+
+Advance: TypeAlias = Callable[[int, int], None]
+"""Told how many steps are done and how many there are."""
+
+Bar: TypeAlias = Callable[[str], AbstractContextManager[Advance]]
+"""Shows the progress of one job, named in words, while its context is open."""
+
+TRAINING_SPLIT = "train"
+_BATCH = 8
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chosen:
+    """The slices of a corpus that are evaluated, each at every image dose, and their label.
+
+    Args:
+        corpus: where the images lie.
+        indices: slices of patients nobody trained on.
+        label: how the reference is weighed.
+    """
+
+    corpus: Corpus
+    indices: Sequence[int]
+    label: LabelRecipe
+
+    @classmethod
+    def of(cls, corpus: Corpus, label: LabelRecipe, *, split: str, only: str = "") -> "Chosen":
+        """Choose a split of a corpus, or of it the paths that start with ``only``.
+
+        Raises:
+            CorpusError: if there are none.
+        """
+        facts = [one.facts for one in corpus.slices]
+        indices = [index for index in corpus.where(split) if facts[index].path.startswith(only)]
+        if not indices:
+            raise CorpusError(
+                f"{corpus.folder} holds no slice of split {split!r} whose path starts with "
+                f"{only!r}; look into its slices.csv"
+            )
+        return cls(corpus, indices, label)
+
+    @property
+    def places(self) -> list[tuple[int, int]]:
+        """(slice, image dose) of every image: the order of all columns."""
+        doses = range(len(self.corpus.settings.image_doses))
+        return [(index, dose) for index in self.indices for dose in doses]
+
+
+class Evidence(NamedTuple):
+    """A table of evidence, and what the trivial baselines may learn from; None without any."""
+
+    table: EvidenceTable
+    train: TrainingImages | None
+
+
+def gather(
+    chosen: Chosen,
+    predict: Predict,
+    *,
+    teachers: Sequence[Predict] = (),
+    by_itself: bool,
+    workers: int | None = None,
+    bar: Bar = lambda _words: nullcontext(lambda _done, _of: None),
+) -> Evidence:
+    """Score the chosen images beside their labels, for :func:`ctiqa.study.evaluation.evaluate`.
+
+    A score is the mean of the network's outputs, not clipped: clipping would make ties.
+
+    Args:
+        chosen: which images.
+        predict: the model.
+        teachers: further models; their mean and the first of them become rivals.
+        by_itself: whether the labeller labels every image by itself, as a rival.
+        workers: processes for that; every core by default.
+        bar: shows how far each part of the work has come.
+    """
+    rivals = {}
+    if teachers:
+        columns = [_column(_scores(chosen, each), bar("scoring by a teacher")) for each in teachers]
+        rivals[f"mean of {len(teachers)} teachers"] = np.mean(columns, axis=0)
+        rivals["single teacher"] = columns[0]
+    if by_itself:
+        rivals[SELF_LABEL] = _column(_self_labels(chosen, workers), bar("labelling by itself"))
+    score = _column(_scores(chosen, predict), bar("scoring"))
+    corpus, known = chosen.corpus, _images(chosen)
+    facts = [corpus.slices[index].facts for index, _ in chosen.places]
+    table = EvidenceTable(
+        score=score,
+        reference=known.reference,
+        patient=np.array([one.patient for one in facts]),
+        dose=known.dose,
+        noise_hu=known.noise_hu,
+        slice_id=np.array([one.part for one in facts]),
+        rivals=rivals,
+    )
+    evaluated = set(chosen.indices)
+    trained = [at for at, one in enumerate(corpus.slices) if one.facts.split == TRAINING_SPLIT]
+    if not trained or evaluated.intersection(trained):
+        return Evidence(table, None)
+    return Evidence(table, _images(replace(chosen, indices=trained)))
+
+
+_Steps: TypeAlias = Iterator[tuple[Column, int, int]]
+"""Values of some images, how many steps are done, and of how many."""
+
+
+def _column(steps: _Steps, bar: AbstractContextManager[Advance]) -> Column:
+    columns = []
+    with bar as advance:
+        for values, done, of in steps:
+            columns.append(values)
+            advance(done, of)
+    return np.concatenate(columns)
+
+
+def _scores(chosen: Chosen, predict: Predict) -> _Steps:
+    places = chosen.places
+    for start in range(0, len(places), _BATCH):
+        batch = places[start : start + _BATCH]
+        outputs = predict(np.stack([chosen.corpus.image(*place) for place in batch]))
+        yield outputs.mean(axis=1, dtype=np.float64), start + len(batch), len(places)
+
+
+def _self_labels(chosen: Chosen, workers: int | None) -> _Steps:
+    corpus, indices = chosen.corpus, chosen.indices
+    alone = (replace(corpus, slices=(corpus.slices[index],)) for index in indices)
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers or os.cpu_count(), mp_context=context) as pool:
+        for done, values in enumerate(pool.map(_self_labels_of_one, alone), 1):
+            yield values, done, len(indices)
+
+
+def _self_labels_of_one(corpus: Corpus) -> Column:
+    facts = corpus.slices[0].facts
+    images = (corpus.image(0, dose) for dose in range(len(corpus.settings.image_doses)))
+    made = (CTSlice(hu, facts.pixel_mm, Identity(facts.path)) for hu in images)
+    return np.array([self_label(ct_slice) for ct_slice in made])
+
+
+def _images(chosen: Chosen) -> TrainingImages:
+    corpus = chosen.corpus
+    doses = np.array(corpus.settings.image_doses, np.float64)
+    labels = [corpus.image_labels(index, chosen.label) for index in chosen.indices]
+    noise_hu = [corpus.slices[index].noise_hu for index in chosen.indices]
+    return TrainingImages(
+        reference=np.concatenate(labels),
+        dose=np.tile(doses, len(chosen.indices)),
+        noise_hu=np.concatenate(noise_hu),
+    )

@@ -1,0 +1,107 @@
+"""Distil the ensemble into the student."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from ctiqa.corpus.store import Corpus
+from ctiqa.training.course import Course, Watch
+from ctiqa.training.loop import fit
+from ctiqa.training.losses import Cost, student_loss
+from ctiqa.training.recipe import OptimiserPlan, Recipe
+from ctiqa.training.teachers import (
+    begin,
+    load_teachers,
+    new_network,
+    origin,
+    report,
+    share_out,
+)
+
+__all__ = ["distil", "repeat_outputs", "student_fold", "student_folder"]
+
+
+def student_folder(run: Path) -> Path:
+    """Return where the student lies in the folder of its run."""
+    return run / "student"
+
+
+def student_fold(recipe: Recipe) -> int | None:
+    """Return the part that the student leaves out: one that all teachers saw, if there is one.
+
+    Only selection by "val" needs a part left out; else the student learns from everything.
+    """
+    if recipe.student.select != "val":
+        return None
+    return min(recipe.teachers.members, recipe.teachers.folds - 1)
+
+
+def distil(
+    corpus: Corpus,
+    recipe: Recipe,
+    run: Path,
+    *,
+    fabric: Fabric,
+    watch: Watch,
+    restart: bool = False,
+) -> None:
+    """Train the student of a run, going on where it stopped (equations 4 to 6).
+
+    The teachers see the same turned image with the same fresh noise as the student, in evaluation
+    mode and without gradient (METHOD 1.3, row 6).
+
+    Args:
+        corpus: open; only split "train" is used.
+        recipe: how; its network must be that of the teachers.
+        run: folder with the trained teachers; receives student/.
+        fabric: launched.
+        watch: is told how it goes.
+        restart: begin anew instead of going on.
+
+    Raises:
+        CtiqaError: in words for a person, whatever stands in the way.
+    """
+    plan, folder = recipe.student, student_folder(run)
+    ensemble = load_teachers(run, recipe)
+    student = new_network(recipe, seed=plan.seed, outputs=plan.outputs)
+    if plan.init == "teacher":
+        repeat_outputs(ensemble.first, student)
+    teachers = fabric.to_device(ensemble)
+
+    def objective(scores: Tensor, hu: Tensor, q: Tensor) -> Cost:
+        with torch.inference_mode(), fabric.autocast():
+            taught = teachers(hu).float()
+        # A tensor of inference mode cannot take part in a gradient; its copy can.
+        return student_loss(scores, taught.clone(), q, recipe.loss, plan.distillation)
+
+    share = share_out(corpus, recipe, fold=student_fold(recipe), on_training=plan.select == "train")
+    begin(folder, recipe, fabric, restart=restart)
+    course = Course(
+        folder=folder,
+        train=share.train,
+        check=share.check,
+        objective=objective,
+        plan=_optimiser(recipe),
+        seed=plan.seed,
+        keep="last" if plan.select == "last" else "best",
+        origin=origin(corpus),
+    )
+    rows = fit(fabric, student, course, watch)
+    if fabric.is_global_zero:
+        report(course, share, rows, corpus, fabric)
+
+
+def repeat_outputs(teacher: nn.Module, student: nn.Module) -> None:
+    """Give the student a teacher's weights, those of the last layer once for each output."""
+    theirs = teacher.state_dict()
+    for name, ours in student.state_dict().items():
+        ours.copy_(theirs[name].expand_as(ours))
+
+
+def _optimiser(recipe: Recipe) -> OptimiserPlan:
+    """Return how the student is optimised: as the teachers, but for its own epochs and lr."""
+    plan = recipe.student
+    return replace(recipe.optimiser, epochs=plan.epochs, lr=plan.lr or recipe.optimiser.lr)

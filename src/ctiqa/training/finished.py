@@ -1,0 +1,126 @@
+"""Open what a run has trained: a network and the card that explains it."""
+
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from torch import nn
+
+from ctiqa.card import Card
+from ctiqa.errors import ModelError, RecipeError
+from ctiqa.training.checkpoint import WEIGHTS, load_weights
+from ctiqa.training.distil import student_folder
+from ctiqa.training.recipe import Recipe, read_recipe
+from ctiqa.training.teachers import RECIPE, RESULT, load_teachers, new_network, teacher_folder
+
+__all__ = ["Finished", "finished", "read_note"]
+
+NOTE_KEYS = ("name", "description", "data", "licence", "figures", "notes")
+
+
+class Finished(NamedTuple):
+    """A trained network, in evaluation mode, and its card."""
+
+    network: nn.Module
+    card: Card
+
+
+def finished(run: Path, which: str, *, note: Mapping[str, Any]) -> Finished:
+    """Return a network of a run with its card.
+
+    Args:
+        run: folder of the run.
+        which: "student", "teacher-0" ..., or "ensemble", whose outputs are those of all teachers.
+        note: from :func:`read_note`: what training cannot know, such as licences.
+
+    Raises:
+        ModelError: if there is none of that name, or it is not trained to the end.
+    """
+    recipe = read_recipe(run / RECIPE)
+    teachers = [teacher_folder(run, member) for member in range(recipe.teachers.members)]
+    folder = student_folder(run) if which == "student" else run / which
+    if which == "ensemble":
+        results = [_result(one) for one in teachers]
+        network: nn.Module = load_teachers(run, recipe)
+        return Finished(network, _card(run, which, recipe, results, note))
+    if which != "student" and folder not in teachers:
+        names = ", ".join(["student", "ensemble", *(one.name for one in teachers)])
+        raise ModelError(f"a run holds no {which!r}; choose one of {names}")
+    results = [_result(one) for one in ([*teachers, folder] if which == "student" else [folder])]
+    recipe = read_recipe(folder / RECIPE)
+    network = new_network(recipe, seed=0, outputs=_outputs(recipe, which))
+    load_weights(network, folder / WEIGHTS)
+    return Finished(network.eval(), _card(run, which, recipe, results, note))
+
+
+def read_note(path: Path | None) -> dict[str, Any]:
+    """Return what a TOML file says about a model that training cannot know.
+
+    Its keys are name, description, licence, notes (a list), figures (a table) and data, a list of
+    tables with name, doi, licence and patients.
+
+    Raises:
+        RecipeError: if it cannot be read or holds another key.
+    """
+    if path is None:
+        return {}
+    try:
+        note = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise RecipeError(f"{path} cannot be read as a TOML note about data: {error}") from error
+    if unknown := set(note) - set(NOTE_KEYS):
+        raise RecipeError(
+            f'{path}: unknown key "{min(unknown)}"; known here: {", ".join(NOTE_KEYS)}'
+        )
+    return note
+
+
+def _outputs(recipe: Recipe, which: str) -> int:
+    return {"student": recipe.student.outputs, "ensemble": recipe.teachers.members}.get(which, 1)
+
+
+def _result(folder: Path) -> dict[str, Any]:
+    try:
+        result: dict[str, Any] = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ModelError(
+            f"{folder} is not trained to the end; go on with 'ctiqa train' or 'ctiqa distil'"
+        ) from None
+    return result
+
+
+def _card(
+    run: Path,
+    which: str,
+    recipe: Recipe,
+    results: Sequence[Mapping[str, Any]],
+    note: Mapping[str, Any],
+) -> Card:
+    """Return the card of a network, the last of ``results`` its own."""
+    own = results[-1]
+    width_hu, level_hu = max(recipe.network.windows)
+    reached = {"checked_on": own["checked_on"], "checked_images": own["checked_images"]}
+    card = Card(
+        name=f"{run.resolve().name}-{which}",
+        outputs=_outputs(recipe, which),
+        size=recipe.network.size,
+        window_width_hu=width_hu,
+        window_level_hu=level_hu,
+        label=asdict(recipe.label),
+        recipe=recipe.text,
+        figures={} if which == "ensemble" else {"in_training": {**reached, **own["figures"]}},
+    ).to_dict()
+    card["training_range"] = own["training_range"]
+    card["trained"] = {
+        "date": own["date"],
+        "hours": sum(result["seconds"] for result in results) / 3600,
+        "device": own["device"],
+        "commit": own["commit"],
+        "versions": own["versions"],
+        "corpus_fingerprint": own["corpus_fingerprint"],
+    }
+    figures = {**card["figures"], **note.get("figures", {})}
+    return Card.from_json(json.dumps({**card, **note, "figures": figures}))

@@ -1,0 +1,71 @@
+"""Where weights come from: code, packages, device and scans."""
+
+import platform
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ctiqa.card import TrainingRange
+from ctiqa.corpus.store import Corpus
+
+__all__ = ["commit", "device_words", "training_range", "versions"]
+
+
+def commit() -> str:
+    """Return the git commit of the checkout that holds this code, "" where there is none."""
+    for folder in Path(__file__).resolve().parents:
+        git = folder / ".git"
+        if git.is_dir():
+            return _head(git)
+    return ""
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what decides the numbers."""
+    names = ("ctiqa", "torch", "lightning-fabric", "numpy", "scipy")
+    return {"python": platform.python_version(), **{name: version(name) for name in names}}
+
+
+def device_words(device: torch.device) -> str:
+    """Return what a device is called, such as "cpu, 2 threads"."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{device.type}, {torch.get_num_threads()} threads"
+
+
+def training_range(corpus: Corpus) -> TrainingRange:
+    """Return what the slices of split "train" are like."""
+    slices = [corpus.slices[index] for index in corpus.where("train")]
+    facts = [one.facts for one in slices]
+    return TrainingRange(
+        kvp=_range(fact.kvp for fact in facts),
+        kernels=_words(fact.kernel for fact in facts),
+        slice_thickness_mm=_range(fact.slice_thickness_mm for fact in facts),
+        pixel_mm=_range(fact.pixel_mm for fact in facts),
+        body_regions=_words(fact.body_part for fact in facts),
+        noise_hu=_range(float(noise) for one in slices for noise in one.noise_hu),
+    )
+
+
+def _range(values: Iterable[float | None]) -> tuple[float, float] | None:
+    known = [value for value in values if value is not None and np.isfinite(value)]
+    return (min(known), max(known)) if known else None
+
+
+def _words(values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted({value for value in values if value}))
+
+
+def _head(git: Path) -> str:
+    head = (git / "HEAD").read_text("utf-8").strip()
+    reference = head.removeprefix("ref: ")
+    if reference == head:
+        return head
+    if (loose := git / reference).exists():
+        return loose.read_text("utf-8").strip()
+    packed = git / "packed-refs"
+    lines = packed.read_text("utf-8").splitlines() if packed.exists() else []
+    return next((line.split()[0] for line in lines if line.endswith(f" {reference}")), "")

@@ -1,0 +1,271 @@
+"""Train the ensemble."""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+
+from ctiqa.corpus.examples import FixedExamples, FreshExamples
+from ctiqa.corpus.split import folds
+from ctiqa.corpus.store import Corpus
+from ctiqa.errors import CorpusError, ModelError, RecipeError, WriteError
+from ctiqa.files import write_whole
+from ctiqa.model.cnn_vit import CnnVit
+from ctiqa.training.checkpoint import CHECKPOINT, HISTORY, WEIGHTS, load_weights, write_json
+from ctiqa.training.course import Course, Examples, Row, Watch
+from ctiqa.training.judge import kept
+from ctiqa.training.loop import fit
+from ctiqa.training.losses import Cost, label_loss
+from ctiqa.training.provenance import commit, device_words, training_range, versions
+from ctiqa.training.recipe import Recipe, read_recipe
+
+__all__ = [
+    "RECIPE",
+    "RESULT",
+    "Ensemble",
+    "Share",
+    "begin",
+    "load_teachers",
+    "new_network",
+    "origin",
+    "report",
+    "share_out",
+    "teacher_folder",
+    "train_teachers",
+]
+
+RECIPE = "recipe.toml"
+RESULT = "result.json"
+
+
+class Ensemble(nn.Module):
+    """Several networks as one: their outputs side by side, whose mean is the prediction."""
+
+    def __init__(self, members: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    @property
+    def first(self) -> nn.Module:
+        """The first of them."""
+        return self.members[0]
+
+    def forward(self, hu: torch.Tensor) -> torch.Tensor:
+        """Return (N, K) scores of (N, 512, 512) slices in HU."""
+        return torch.cat([member(hu) for member in self.members], dim=1)
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one network learns from and what it is checked on.
+
+    Args:
+        train: examples to learn from.
+        check: images to judge on.
+        left_out: images held back, by the pseudonym of their patient.
+        checked_on: "images left out" or "training images", for the result.
+    """
+
+    train: Examples
+    check: FixedExamples
+    left_out: dict[str, int]
+    checked_on: str
+
+
+def share_out(corpus: Corpus, recipe: Recipe, *, fold: int | None, on_training: bool) -> Share:
+    """Share split "train" out between learning and checking (METHOD 1.3, rows 7 to 9).
+
+    Args:
+        corpus: open.
+        recipe: its examples, label and folds.
+        fold: the part to leave out; None leaves out nothing.
+        on_training: check on what is learnt from, even where something is left out.
+
+    Raises:
+        CorpusError: if there are too few patients, or the corpus lacks a dose of the recipe.
+    """
+    plan, teachers = recipe.examples, recipe.teachers
+    held = corpus.settings.image_doses
+    doses = held if plan.doses == "fresh" else plan.doses
+    if missing := set(doses) - set(held):
+        raise CorpusError(
+            f"{corpus.folder} holds no images at dose {', '.join(map(str, sorted(missing)))}, "
+            f"only at {', '.join(map(str, held))}; make it with these doses or change the recipe"
+        )
+    pairs = [(i, held.index(dose)) for i in corpus.where("train") for dose in doses]
+    groups = [_group(corpus, pair, teachers.unit) for pair in pairs]
+    parts = folds(groups, count=teachers.folds, seed=teachers.fold_seed, unit=teachers.unit)
+    learnt = [pair for pair, part in zip(pairs, parts, strict=True) if part != fold]
+    out = [pair for pair, part in zip(pairs, parts, strict=True) if part == fold]
+    on_training = on_training or not out
+    slices = sorted({index for index, _ in learnt})
+    train: Examples = (
+        FreshExamples(
+            corpus,
+            slices,
+            recipe.label,
+            passes=plan.passes_per_epoch,
+            routine_share=plan.routine_share,
+            lowest_dose=plan.lowest_dose,
+        )
+        if plan.doses == "fresh"
+        else FixedExamples(corpus, slices, recipe.label, chosen=learnt * plan.passes_per_epoch)
+    )
+    judged = learnt if on_training else out
+    check = FixedExamples(corpus, (), recipe.label, turned=False, chosen=judged)
+    owners = [corpus.slices[index].facts.patient for index, _ in out]
+    words = "training images" if on_training else "images left out"
+    return Share(train, check, {name: owners.count(name) for name in sorted(set(owners))}, words)
+
+
+def _group(corpus: Corpus, pair: tuple[int, int], unit: str) -> Hashable:
+    """Return what an image must stay together with."""
+    if unit == "patient":
+        return corpus.slices[pair[0]].facts.patient
+    return pair[0] if unit == "slice" else pair
+
+
+def teacher_folder(run: Path, member: int) -> Path:
+    """Return where a teacher lies in the folder of its run."""
+    return run / f"teacher-{member}"
+
+
+def begin(folder: Path, recipe: Recipe, fabric: Fabric, *, restart: bool) -> None:
+    """Make a folder ready for what is trained by ``recipe``, its text saved word for word.
+
+    Raises:
+        RecipeError: if it was begun with another recipe.
+        WriteError: if it cannot be made.
+    """
+    path = folder / RECIPE
+    known = path.exists() and not restart
+    if known and read_recipe(path) != recipe:
+        raise RecipeError(
+            f"{folder} was begun with another recipe; take the {RECIPE} in it, choose another "
+            "folder, or begin anew with --restart"
+        )
+    if fabric.is_global_zero and not known:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for name in (CHECKPOINT, WEIGHTS, HISTORY, RESULT):
+                (folder / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise WriteError(f"{folder} cannot be written to ({error.strerror})") from error
+        write_whole(path, recipe.text.encode())
+    fabric.barrier()
+
+
+def train_teachers(
+    corpus: Corpus,
+    recipe: Recipe,
+    run: Path,
+    *,
+    fabric: Fabric,
+    watch: Watch,
+    members: Sequence[int] | None = None,
+    restart: bool = False,
+) -> None:
+    """Train members of the ensemble one after the other, each going on where it stopped.
+
+    Args:
+        corpus: open; only split "train" is used.
+        recipe: how.
+        run: folder that receives recipe.toml and one folder for each teacher.
+        fabric: launched.
+        watch: is told how it goes.
+        members: which, from 0; None is all.
+        restart: begin anew instead of going on.
+
+    Raises:
+        CtiqaError: in words for a person, whatever stands in the way.
+    """
+    plan = recipe.teachers
+    chosen = range(plan.members) if members is None else members
+    if unknown := [member for member in chosen if not 0 <= member < plan.members]:
+        raise RecipeError(
+            f"there is no member {unknown[0]} in an ensemble of {plan.members}, counted from 0"
+        )
+    # With only some members anew, the others must have been trained by the same recipe.
+    begin(run, recipe, fabric, restart=restart and members is None)
+    for member in chosen:
+        folder, seed = teacher_folder(run, member), plan.seed(member)
+        share = share_out(
+            corpus, recipe, fold=plan.fold(member), on_training=plan.select == "train"
+        )
+        begin(folder, recipe, fabric, restart=restart)
+        course = Course(
+            folder=folder,
+            train=share.train,
+            check=share.check,
+            objective=lambda scores, _, q: Cost(label_loss(scores, q, recipe.loss)),
+            plan=recipe.optimiser,
+            seed=seed,
+            keep="last" if plan.select == "last" else "best",
+            origin=origin(corpus),
+        )
+        rows = fit(fabric, new_network(recipe, seed=seed), course, watch)
+        if fabric.is_global_zero:
+            report(course, share, rows, corpus, fabric)
+
+
+def new_network(recipe: Recipe, *, seed: int, outputs: int = 1) -> CnnVit:
+    """Return the network of a recipe, its weights drawn by ``seed`` or read from its file."""
+    torch.manual_seed(seed)
+    return CnnVit(replace(recipe.network, outputs=outputs))
+
+
+def origin(corpus: Corpus) -> dict[str, str]:
+    """Return what a checkpoint must have been trained on to be gone on with."""
+    return {"corpus_fingerprint": corpus.fingerprint(corpus.where("train"))}
+
+
+def report(
+    course: Course, share: Share, rows: Sequence[Row], corpus: Corpus, fabric: Fabric
+) -> None:
+    """Write result.json: what was reached, on what, and where the weights come from."""
+    at = rows[kept(rows, course.keep)]
+    facts = {
+        "name": course.folder.name,
+        "seed": course.seed,
+        "kept_epoch": at["epoch"],
+        "epochs": len(rows),
+        "figures": at,
+        "checked_on": share.checked_on,
+        "checked_images": len(share.check),
+        "left_out": share.left_out,
+        "examples_per_epoch": len(share.train),
+        "seconds": sum(row["seconds"] for row in rows),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "device": device_words(fabric.device),
+        "devices": fabric.world_size,
+        "commit": commit(),
+        "versions": versions(),
+        "training_range": asdict(training_range(corpus)),
+        **course.origin,
+    }
+    write_json(course.folder / RESULT, facts)
+
+
+def load_teachers(run: Path, recipe: Recipe) -> Ensemble:
+    """Return the trained ensemble of a run, in evaluation mode.
+
+    Raises:
+        ModelError: naming the members that are not trained to the end.
+    """
+    members = range(recipe.teachers.members)
+    folders = [teacher_folder(run, member) for member in members]
+    if missing := [folder.name for folder in folders if not (folder / RESULT).exists()]:
+        raise ModelError(
+            f"{run} lacks {', '.join(missing)}, or not trained to the end; go on with 'ctiqa train'"
+        )
+    networks = [new_network(recipe, seed=0) for _ in members]
+    for network, folder in zip(networks, folders, strict=True):
+        load_weights(network, folder / WEIGHTS)
+    ensemble = Ensemble(networks).eval().requires_grad_(requires_grad=False)
+    if recipe.optimiser.channels_last:
+        ensemble.to(memory_format=torch.channels_last)
+    return ensemble

@@ -1,0 +1,59 @@
+"""What ``import ctiqa`` offers, and what it costs."""
+
+import subprocess
+import sys
+import time
+from importlib.metadata import version
+from typing import get_type_hints
+
+import pytest
+
+import ctiqa
+
+
+def seconds(*arguments: str) -> float:
+    """Return the wall time of a Python process, the best of three."""
+    best = float("inf")
+    for _ in range(3):
+        start = time.perf_counter()
+        subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
+        best = min(best, time.perf_counter() - start)
+    return best
+
+
+@pytest.mark.parametrize("name", ctiqa.__all__)
+def test_every_public_name_is_there(name: str) -> None:
+    assert getattr(ctiqa, name) is not None
+    assert name in dir(ctiqa)
+
+
+def test_public_names_are_sorted_and_each_has_a_home() -> None:
+    homes = [name for names in ctiqa._HOMES.values() for name in names]
+    assert sorted([*homes, "__version__"]) == sorted(ctiqa.__all__)
+
+
+def test_a_name_that_does_not_exist_is_no_attribute() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'scores'"):
+        _ = ctiqa.scores
+
+
+def test_the_version_is_that_of_the_installed_package() -> None:
+    assert ctiqa.__version__ == version("ctiqa")
+
+
+def test_public_functions_are_typed() -> None:
+    for function in (ctiqa.score, ctiqa.read, ctiqa.write_csv, ctiqa.write_json):
+        assert "return" in get_type_hints(function)
+
+
+def test_importing_is_instant_and_imports_nothing_heavy() -> None:
+    heavy = "import ctiqa, sys; assert not {'numpy', 'pydicom', 'onnxruntime'} & set(sys.modules)"
+    assert seconds("-c", heavy) < 0.3
+
+
+def test_scoring_needs_no_torch() -> None:
+    modules = "{'torch', 'onnx', 'pandas', 'rich'}"
+    code = (
+        f"import ctiqa, sys; ctiqa.score, ctiqa.write_csv; assert not {modules} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
