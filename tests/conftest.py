@@ -7,7 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from pydicom.datadict import dictionary_VR
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.tag import Tag
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
 WriteDicom = Callable[..., Path]
@@ -26,8 +29,9 @@ def real_ct() -> Path:
 def write_dicom(tmp_path: Path) -> WriteDicom:
     """Return a writer of CT slices: ``write_dicom(name, stored, Keyword=value, ...)``.
 
-    ``stored`` holds the stored pixel values (int16 or uint16); a keyword given as None is left out
-    of the file. Each call is a new image of the same series at the next position.
+    ``stored`` holds the stored pixel values (int16 or uint16). A keyword given as None is left out
+    of the file; one given as bytes is written as it stands, however malformed. Each call is a new
+    image of the same series at the next position.
     """
     written = 0
 
@@ -43,6 +47,10 @@ def write_dicom(tmp_path: Path) -> WriteDicom:
             if value is None:
                 if keyword in dataset:
                     delattr(dataset, keyword)
+            elif isinstance(value, bytes) and keyword != "PixelData":
+                tag = Tag(keyword)
+                raw = RawDataElement(tag, dictionary_VR(tag), len(value), value, 0, False, True)
+                dataset[tag] = raw
             else:
                 setattr(dataset, keyword, value)
         if meta:

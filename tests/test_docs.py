@@ -36,7 +36,8 @@ class Command(NamedTuple):
 
 
 def blocks(page: Path, *languages: str) -> Iterator[str]:
-    for fence in re.finditer(r"^```(\w*)\n(.*?)^```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL):
+    text = page.read_text("utf-8")
+    for fence in re.finditer(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
         if fence[1] in languages:
             yield fence[2]
 

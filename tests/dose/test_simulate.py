@@ -22,7 +22,7 @@ from ctiqa.images.ct_slice import CTSlice
 from ctiqa.images.phantom import shoulder_slice, water_slice
 from ctiqa.images.series import read
 from ctiqa.measures.fidelity import psnr_db
-from ctiqa.measures.global_noise import global_noise_hu, soft_tissue
+from ctiqa.measures.global_noise import global_noise_hu, modal_sd, soft_tissue
 
 DrawWater = Callable[..., CTSlice]
 Scanned = Callable[..., CTSlice]
@@ -30,7 +30,9 @@ DOSES = (0.75, 0.5, 0.25, 0.1)
 
 
 def at_dose(ct_slice: CTSlice, dose: float, scan: Scan, *, seed: int = 0) -> CTSlice:
-    return lower_dose(ct_slice, dose_fraction=dose, scan=scan, rng=np.random.default_rng(seed))
+    # Another stream than the one that made the slice: equal noise would add up, not in squares.
+    rng = np.random.default_rng([seed, 1])
+    return lower_dose(ct_slice, dose_fraction=dose, scan=scan, rng=rng)
 
 
 def test_noise_grows_with_one_over_root_dose_in_water(
@@ -48,17 +50,22 @@ def test_noise_grows_with_one_over_root_dose_in_water(
     assert np.mean(ratios, axis=0) * np.sqrt(DOSES) == pytest.approx(np.ones(4), abs=0.02)
 
 
-def test_the_noise_meter_grows_with_one_over_root_dose_on_real_ct(real_ct: Path) -> None:
-    # METHOD 2.5, 2: GNL(D) / GNL(1) sqrt(D) in 1 +- 0.02, calibrated from the series itself.
-    series = read(real_ct / "test" / "Lung_Dx-A0001").series[0]
-    slices = [series[index] for index in range(0, len(series), 5)]
-    scans = calibrate(slices)
-    ratios = [
-        [global_noise_hu(at_dose(one, dose, scan, seed=k).hu) for dose in DOSES]
-        / np.float64(global_noise_hu(one.hu))
-        for k, (one, scan) in enumerate(zip(slices, scans, strict=True))
-    ]
-    assert np.mean(ratios, axis=0) * np.sqrt(DOSES) == pytest.approx(np.ones(4), abs=0.02)
+def test_the_noise_meter_confirms_the_law_on_real_ct(real_ct: Path) -> None:
+    # METHOD 2.5, 2. What is added reads as it must within 2 %; all of it up to 5 % high, as on the
+    # real full and quarter dose pairs of METHOD 2.7, where the same meter reads 2.04 and not 2.
+    added, total = [], []
+    for patient in ("test/Lung_Dx-A0001", "train/CRLM-CT-1006", "train/LIDC-IDRI-0013"):
+        series = read(real_ct / patient).series[0]
+        slices = [series[index] for index in range(2, len(series), 9)]
+        for k, (one, scan) in enumerate(zip(slices, calibrate(slices, electronic=0), strict=True)):
+            tissue = soft_tissue(one.hu)
+            routine_hu = modal_sd(one.hu, tissue)
+            lower = [at_dose(one, dose, scan, seed=k).hu for dose in DOSES]
+            added.append([modal_sd(hu - one.hu, tissue) / routine_hu for hu in lower])
+            total.append([global_noise_hu(hu) / routine_hu for hu in lower])
+    dose = np.array(DOSES)
+    assert np.nanmedian(added, axis=0) / np.sqrt(1 / dose - 1) == pytest.approx(np.ones(4), abs=0.02)
+    assert np.nanmedian(total, axis=0) * np.sqrt(dose) == pytest.approx(np.ones(4), abs=0.05)
 
 
 def test_a_series_calibrated_from_itself_doubles_its_noise_at_quarter_dose(
@@ -198,21 +205,19 @@ def test_starved_rays_are_counted_and_not_drawn_from_a_gaussian() -> None:
     assert counted[tissue].std() < 0.9 * drawn[tissue].std()
 
 
-def test_enough_counts_are_drawn_alike_on_both_sides_of_the_border_of_20() -> None:
-    # A disc whose longest ray keeps 21 counts, and one that keeps 19: equation 2 holds for both.
+def test_counted_and_drawn_noise_meet_at_20_counts() -> None:
+    # Equation 1 lacks the next term of the delta method, 1.5 / counts: 4 % of the SD at 20 counts.
     water = water_slice(radius_mm=100, size=128, pixel_mm=2.0)
-    tissue = soft_tissue(water.hu)
-    beam = ParallelBeam.of_size(128)
-    longest = beam.line_integrals(water.hu, pixel_mm=2.0).max()
+    longest = ParallelBeam.of_size(128).line_integrals(water.hu, pixel_mm=2.0).max()
     sds = []
-    for counts in (25, 12):
+    for counts in (20.5, 16.0):
         scan = Scan(float(counts * np.exp(longest) / 0.25), HANN, 0)
         fields = [
             added_noise(water, dose_fraction=0.25, scan=scan, rng=np.random.default_rng(seed))
             for seed in range(6)
         ]
-        sds.append(np.stack(fields)[:, tissue].std() * np.sqrt(counts))
-    assert sds[1] == pytest.approx(sds[0], rel=0.05)
+        sds.append(np.stack(fields)[:, 48:80, 48:80].std() * np.sqrt(counts))
+    assert sds[1] == pytest.approx(sds[0], rel=0.06)
 
 
 def test_one_shared_field_makes_psnr_steps_of_4_771_db(draw_water: DrawWater) -> None:

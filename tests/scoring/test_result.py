@@ -14,27 +14,10 @@ from ctiqa.scoring.result import COLUMNS, ScoreReport, SeriesSummary, SliceResul
 
 # Issue 3, item 8: this order is a promise to whoever reads the files.
 PROMISED = [
-    "path",
-    "study_instance_uid",
-    "series_instance_uid",
-    "sop_instance_uid",
-    "instance_number",
-    "z_mm",
-    "score",
-    "noise_hu",
-    "status",
-    "reasons",
-    "kvp",
-    "tube_current_ma",
-    "ctdivol_mgy",
-    "kernel",
-    "slice_thickness_mm",
-    "pixel_mm",
-    "manufacturer",
-    "scanner",
-    "body_part",
-    "model",
-    "model_sha256",
+    *("path", "study_instance_uid", "series_instance_uid", "sop_instance_uid"),
+    *("instance_number", "z_mm", "score", "noise_hu", "status", "reasons", "kvp"),
+    *("tube_current_ma", "ctdivol_mgy", "kernel", "slice_thickness_mm", "pixel_mm"),
+    *("manufacturer", "scanner", "body_part", "model", "model_sha256"),
 ]
 
 

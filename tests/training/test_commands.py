@@ -1,13 +1,16 @@
-"""The commands train and distil, as a person gives them."""
+"""The commands train, distil and export, as a person gives them."""
 
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import onnxruntime as ort
 import pytest
 from typer.testing import CliRunner
 
+from ctiqa.card import Card
 from ctiqa.cli.main import app
 from ctiqa.cli.train import extra_installed
 from ctiqa.corpus.store import Corpus
@@ -20,7 +23,7 @@ def ctiqa(*arguments: Any) -> Any:
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
-def test_teachers_and_student_are_two_commands_and_repeating_them_costs_nothing(
+def test_scans_become_a_model_by_three_commands_and_repeating_them_costs_nothing(
     corpus: Corpus, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
@@ -35,7 +38,23 @@ def test_teachers_and_student_are_two_commands_and_repeating_them_costs_nothing(
         assert f"{name} is trained already (2 epochs)" in second.stderr
         assert " epoch " not in second.stderr
     assert "gate open" in first.stderr
-    assert (run / "student" / "weights.safetensors").exists()
+    _exported(run, tmp_path)
+
+
+def _exported(run: Path, tmp_path: Path) -> None:
+    """The third command: one file whose card tells what training cannot know, too."""
+    note, model = tmp_path / "note.toml", tmp_path / "model.onnx"
+    note.write_text(
+        'licence = "Apache-2.0"\n'
+        '[[data]]\nname = "Nowhere"\ndoi = ""\nlicence = "CC0-1.0"\npatients = 3\n'
+    )
+    done = ctiqa("export", run, "-o", model, "--data-note", note)
+    assert done.exit_code == 0, done.stderr
+    session = ort.InferenceSession(model.read_bytes())
+    card = Card.from_json(session.get_modelmeta().custom_metadata_map["ctiqa_card"])
+    assert (card.licence, card.data[0].patients) == ("Apache-2.0", 3)
+    scores = session.run(["scores"], {"hu": np.zeros((3, 64, 64), np.float32)})[0]
+    assert scores.shape == (3, card.outputs)
 
 
 def test_some_teachers_can_be_trained_alone(corpus: Corpus, tmp_path: Path) -> None:

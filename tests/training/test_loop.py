@@ -19,7 +19,7 @@ from torch import Tensor
 from ctiqa.errors import CtiqaError, ModelError
 from ctiqa.training.checkpoint import load_tensors, load_weights
 from ctiqa.training.judge import kept
-from ctiqa.training.loop import learning_rate
+from ctiqa.training.loop import learning_rate, make_fabric
 from ctiqa.training.recipe import OptimiserPlan
 
 
@@ -219,6 +219,12 @@ def test_a_damaged_checkpoint_is_refused_in_one_sentence(
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(ModelError, match="missing, damaged or not written by ctiqa"):
         fakes.train(tmp_path / "run")
+
+
+@pytest.mark.parametrize("accelerator", ["abacus", "tpu"])
+def test_a_machine_without_the_accelerator_is_told_so_in_one_sentence(accelerator: str) -> None:
+    with pytest.raises(CtiqaError, match=f"training cannot run on 1 x {accelerator}"):
+        make_fabric("32-true", accelerator=accelerator)
 
 
 def test_mixed_precision_leaves_the_slice_in_single_precision(fakes: Any, tmp_path: Path) -> Any:

@@ -120,7 +120,7 @@ def _summarise(report: "ScoreReport", *, verbose: bool) -> None:
         console.print(f"... and {len(report.refused) - len(refused)} more not scored (-v)")
     cautions = Counter(reason for row in report.slices for reason in _cautions(row))
     for reason, count in cautions.most_common(None if verbose else _SHOWN):
-        console.print(f"Caution: {count} slices: {reason}")
+        console.print(f"Caution ({count} of {len(report)}): {reason}")
     if not verbose and len(cautions) > _SHOWN:
         console.print(f"... and {len(cautions) - _SHOWN} more reasons (-v)")
 

@@ -118,13 +118,23 @@ def lower_dose(
 
 
 def added_noise(
-    ct_slice: CTSlice, *, dose_fraction: float, scan: Scan, rng: np.random.Generator
+    ct_slice: CTSlice,
+    *,
+    dose_fraction: float,
+    scan: Scan,
+    rng: np.random.Generator,
+    rays: FloatImage | None = None,
 ) -> FloatImage:
-    """Return the noise in HU that lowering the dose adds; zero where the slice is padding."""
+    """Return the noise in HU that lowering the dose adds; zero where the slice is padding.
+
+    Takes what :func:`lower_dose` takes, and ``rays``, the slice's line integrals, where they are
+    known already.
+    """
     if not 0 < dose_fraction <= 1:
         raise ValueError(f"a dose fraction lies in (0, 1], not at {dose_fraction}")
     beam = ParallelBeam.of_size(ct_slice.hu.shape[0])
-    rays = beam.line_integrals(ct_slice.hu, pixel_mm=ct_slice.pixel_mm)
+    if rays is None:
+        rays = beam.line_integrals(ct_slice.hu, pixel_mm=ct_slice.pixel_mm)
     variance = added_log_variance(
         rays, dose_fraction=dose_fraction, quanta=scan.quanta, electronic=scan.electronic
     )

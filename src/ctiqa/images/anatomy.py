@@ -160,4 +160,4 @@ def _mottled(canvas: Canvas, seed: int, level: float) -> FloatImage:
     white = rng.standard_normal(canvas.hu.shape, dtype=np.float32)
     smooth = ndimage.gaussian_filter(white, _MOTTLE_MM / canvas.pixel_mm)
     share = np.clip((canvas.hu + 1000) / 1000, 0, 1)
-    return canvas.hu + share * smooth * np.float32(_MOTTLE_HU / smooth.std())
+    return np.asarray(canvas.hu + share * smooth * (_MOTTLE_HU / smooth.std()), np.float32)

@@ -68,9 +68,7 @@ _NATIVE: Final = frozenset(
     }
 )
 
-_LOSSY: Final = frozenset(
-    {uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit, uid.JPEGLSNearLossless}
-)
+_LOSSY: Final = frozenset({uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit, uid.JPEGLSNearLossless})
 
 
 def is_decodable(transfer_syntax: str) -> bool:
@@ -149,8 +147,11 @@ def _gdcm(frame: bytes, layout: FrameLayout) -> Buffer:
             1, layout.bits_allocated, layout.bits_stored, layout.bits_stored - 1, layout.signed
         )
     )
+    decoded = image.GetBuffer()
+    if decoded is None:
+        raise ValueError("its compressed image cannot be decoded")
     # GDCM's wrapper hands raw bytes over as a str.
-    return image.GetBuffer().encode("utf-8", "surrogateescape")  # type: ignore[no-any-return]
+    return decoded.encode("utf-8", "surrogateescape")  # type: ignore[no-any-return]
 
 
 def _check_shape(layout: FrameLayout, *, rows: int, columns: int) -> None:

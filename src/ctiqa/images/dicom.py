@@ -73,12 +73,8 @@ def _describe(dicom: DicomFile, place: Place, path: str) -> Iterator[SliceHeader
     frames = fields.integer("NumberOfFrames") or 1
     try:
         _check_kind(fields)
-        if dicom.pixels_at is None:
-            raise RefusedError(
-                "it holds no pixel data, or was cut off before them; send it again from its source"
-            )
-        layout = _layout(fields, dicom.transfer_syntax)
-        spans = _spans(dicom, dicom.pixels_at, layout, frames)
+        layout = _layout(fields, dicom)
+        spans = _spans(dicom, layout, frames)
     except RefusedError as refused:
         yield Refusal(path, str(refused), identity)
         return
@@ -165,7 +161,12 @@ def _check_axial(fields: Fields) -> None:
         raise RefusedError("it is a localizer (scout), not an axial slice; leave it out")
 
 
-def _layout(fields: Fields, transfer_syntax: str) -> FrameLayout:
+def _layout(fields: Fields, dicom: DicomFile) -> FrameLayout:
+    transfer_syntax = dicom.transfer_syntax
+    if dicom.pixels_at is None:
+        raise RefusedError(
+            "it holds no pixel data, or was cut off before them; send it again from its source"
+        )
     if not is_decodable(transfer_syntax):
         name = uid.UID(transfer_syntax).name
         raise RefusedError(
@@ -199,11 +200,10 @@ def _layout(fields: Fields, transfer_syntax: str) -> FrameLayout:
     )
 
 
-def _spans(
-    dicom: DicomFile, offset: int, layout: FrameLayout, frames: int
-) -> list[tuple[Span, ...]]:
+def _spans(dicom: DicomFile, layout: FrameLayout, frames: int) -> list[tuple[Span, ...]]:
+    offset = dicom.pixels_at or 0
     if not layout.is_encapsulated:
-        return [*native_frames(offset, frame_bytes=layout.frame_bytes, frames=frames, end=dicom.end)]
+        return native_frames(offset, frame_bytes=layout.frame_bytes, frames=frames, end=dicom.end)
     table = dicom.dataset.get("ExtendedOffsetTable", b"") or b""
     starts = struct.unpack(f"<{len(table) // 8}Q", table)
     return compressed_frames(dicom.source, offset, frames=frames, end=dicom.end, starts=starts)

@@ -136,7 +136,9 @@ def _read_deflated(file: BinaryIO, head: bytes) -> DicomFile:
     source = inflated(file, 144 + meta_bytes)
     end = source.seek(0, 2)
     source.seek(0)
-    dataset = read_dataset(source, False, True, stop_when=_at_pixels)
+    dataset = read_dataset(
+        source, is_implicit_VR=False, is_little_endian=True, stop_when=_at_pixels
+    )
     return DicomFile(
         source,
         end,

@@ -9,7 +9,15 @@ from ctiqa.images.ct_slice import Acquisition, Identity
 from ctiqa.images.header import Fields
 from ctiqa.images.refusal import RefusedError
 
-__all__ = ["SAME_SIDE", "Geometry", "Vector", "acquisition_of", "geometry_of", "identity_of", "patient_key"]
+__all__ = [
+    "SAME_SIDE",
+    "Geometry",
+    "Vector",
+    "acquisition_of",
+    "geometry_of",
+    "identity_of",
+    "patient_key",
+]
 
 # Two sides of a pixel are equal when they differ by less than rounding in the header does.
 SAME_SIDE: Final = 1e-3

@@ -55,7 +55,9 @@ def find_files(inputs: Sequence[Path | str]) -> Iterator[Found | Refusal]:
                 seen.add(key)
             yield found
         if nothing:
-            yield Refusal(item.name or str(item), "it holds no image; give the folder of the images")
+            yield Refusal(
+                item.name or str(item), "it holds no image; give the folder of the images"
+            )
 
 
 def is_nifti(name: str) -> bool:
@@ -104,7 +106,8 @@ def _from_folder(folder: Path, root: Path) -> Iterator[Found | Refusal]:
 
 def _is_noise(name: str) -> bool:
     return (
-        name.startswith((".", "__"))
+        name.startswith(".")
+        or name == "__MACOSX"
         or name.lower() in _NOISE_NAMES
         or PurePosixPath(name).suffix.lower() in _NOISE_SUFFIXES
     )
@@ -142,7 +145,9 @@ def _from_zip(file: Path, path: str) -> Iterator[Found | Refusal]:
 def _from_member(file: Path, info: ZipInfo, path: str) -> Found | Refusal:
     if info.filename.lower().endswith((".zip", ".nii", ".nii.gz")):
         kind = "NIfTI volume" if is_nifti(info.filename) else "zip"
-        return Refusal(path, f"it is a {kind} inside a zip; unpack the outer zip and give the folder")
+        return Refusal(
+            path, f"it is a {kind} inside a zip; unpack the outer zip and give the folder"
+        )
     if _is_bomb(info.file_size, info.compress_size):
         return Refusal(path, f"it {_BOMB.format(size=info.file_size / 2**30)}")
     try:

@@ -1,6 +1,7 @@
 """Find the bytes of every frame in a DICOM file, and notice a file that was cut off."""
 
 import struct
+from itertools import pairwise
 from typing import BinaryIO, Final, TypeAlias
 
 from ctiqa.images.refusal import RefusedError
@@ -16,7 +17,9 @@ _ITEM: Final = b"\xfe\xff\x00\xe0"
 _ITEM_HEADER_BYTES: Final = 8
 
 
-def native_frames(offset: int, *, frame_bytes: int, frames: int, end: int) -> list[tuple[Span]]:
+def native_frames(
+    offset: int, *, frame_bytes: int, frames: int, end: int
+) -> list[tuple[Span, ...]]:
     """Return where each uncompressed frame lies.
 
     Args:
@@ -61,8 +64,7 @@ def compressed_frames(
     first = table[0] + table[1] + _ITEM_HEADER_BYTES
     bounds = [*(first + start for start in starts), end]
     return [
-        tuple(span for span in fragments if low <= span[0] < high)
-        for low, high in zip(bounds, bounds[1:], strict=False)
+        tuple(span for span in fragments if low <= span[0] < high) for low, high in pairwise(bounds)
     ]
 
 

@@ -4,11 +4,14 @@ import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
-from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
+from pydicom.tag import BaseTag, Tag
 
 __all__ = ["Fields", "parse_number"]
 
@@ -69,15 +72,15 @@ class Fields:
 
     def items(self, keyword: str) -> tuple[Dataset, ...]:
         """Return the items of a sequence; empty where it is absent."""
-        tag = tag_for_keyword(keyword)
+        tag = _tag(keyword)
         for layer in self.layers:
             if tag in layer:
                 value = layer[tag].value
-                return tuple(value) if isinstance(value, list) or hasattr(value, "append") else ()
+                return tuple(value) if isinstance(value, Sequence) else ()
         return ()
 
     def _strings(self, keyword: str) -> tuple[str, ...]:
-        tag = tag_for_keyword(keyword)
+        tag = _tag(keyword)
         for layer in self.layers:
             element = layer.get_item(tag) if tag in layer else None
             if element is None or element.value in (None, b"", ""):
@@ -88,6 +91,11 @@ class Fields:
             many = value if isinstance(value, (list, tuple)) or element.VM > 1 else [value]
             return tuple(str(one) for one in many)
         return ()
+
+
+@cache
+def _tag(keyword: str) -> BaseTag:
+    return Tag(keyword)
 
 
 def _raw_strings(element: RawDataElement) -> Iterator[str]:
@@ -106,4 +114,4 @@ def _raw_strings(element: RawDataElement) -> Iterator[str]:
     size = struct.calcsize(code)
     order = "<" if element.is_little_endian else ">"
     usable = value[: len(value) // size * size]
-    yield from (str(number) for number, in struct.iter_unpack(order + code, usable))
+    yield from (str(number) for (number,) in struct.iter_unpack(order + code, usable))

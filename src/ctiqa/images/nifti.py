@@ -134,7 +134,7 @@ def describe_nifti(place: Place, path: str) -> list[SliceHeader]:
 def _vector(right_front_head: npt.NDArray[np.float64]) -> Vector:
     """Return a vector of NIfTI (right, front, head) in DICOM's axes (left, back, head)."""
     x, y, z = (float(part) for part in right_front_head[:3])
-    return -x, -y, z
+    return 0.0 - x, 0.0 - y, z
 
 
 def _open(file: Path) -> Any:
@@ -195,7 +195,7 @@ def _volume(file: Path, _changed: int) -> npt.NDArray[Any]:
     """Return the stored values of the volume last asked for; a .nii is mapped, not read."""
     image = import_module("nibabel").load(file)
     try:
-        stored = np.asanyarray(image.dataobj.get_unscaled())
+        stored = image.dataobj.get_unscaled()
     except (EOFError, zlib.error) as error:
         raise ValueError(CUT_OFF) from error
-    return stored.reshape(image.shape[:3])
+    return stored.reshape(image.shape[:3])  # type: ignore[no-any-return]

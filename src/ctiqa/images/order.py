@@ -1,7 +1,6 @@
 """Put the slices of a series in order along the slice normal, and say what is odd about them."""
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -63,21 +62,15 @@ def _spacing_notes(ordered: list[SliceHeader]) -> list[str]:
 
 
 def _tilt_notes(ordered: list[SliceHeader]) -> list[str]:
+    """Return a note where slices lie beside one another, not straight above."""
     normal = ordered[0].normal
-    if normal is None:
+    places = np.array([header.position_mm for header in ordered])
+    steps = np.diff(places, axis=0)
+    lengths = np.linalg.norm(steps, axis=1)
+    steps = steps[lengths >= _SAME_POSITION_MM]
+    if normal is None or not len(steps):
         return []
-    along = next(
-        (
-            step
-            for left, right in pairwise(ordered)
-            if np.linalg.norm(step := np.subtract(right.position_mm, left.position_mm))
-            >= _SAME_POSITION_MM
-        ),
-        None,
-    )
-    if along is None:
-        return []
-    cosine = abs(float(np.dot(along, normal))) / float(np.linalg.norm(along))
+    cosine = abs(float(np.dot(steps[0], normal))) / float(np.linalg.norm(steps[0]))
     degrees = float(np.degrees(np.arccos(min(cosine, 1.0))))
     if degrees < _LEAST_TILT_DEGREES:
         return []

@@ -1,13 +1,12 @@
-"""Draw synthetic chest, abdomen and water series, also as DICOM, for the demo, the docs and the tests."""
+"""Draw synthetic chest, abdomen and water series, also as DICOM, for demo, docs and tests."""
 
-from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Final, Literal
 
 import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
+from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
 
 from ctiqa.files import write_whole
 from ctiqa.images.anatomy import draw_abdomen, draw_chest
@@ -52,9 +51,7 @@ def shoulder_slice(*, pixel_mm: float = 0.7, size: int = 512) -> CTSlice:
     return _slice(canvas.hu, pixel_mm, "shoulder")
 
 
-def chest_slice(
-    *, level: float, seed: int = 0, pixel_mm: float = 0.75, size: int = 512
-) -> CTSlice:
+def chest_slice(*, level: float, seed: int = 0, pixel_mm: float = 0.75, size: int = 512) -> CTSlice:
     """Return a slice through a synthetic chest, without noise.
 
     Args:
@@ -97,7 +94,7 @@ def ct_noise(
     field = np.fft.irfft2(np.fft.rfft2(white) * amplitude, s=white.shape)
     place = (np.arange(size) - (size - 1) / 2) * pixel_mm / 130
     falloff = 0.6 + 0.4 * np.exp(-(place**2 + place[:, None] ** 2))
-    return (field * (sd_hu / field.std()) * falloff).astype(np.float32)
+    return np.asarray(field * (sd_hu / field.std()) * falloff, np.float32)
 
 
 def _slice(hu: FloatImage, pixel_mm: float, name: str, z_mm: float | None = None) -> CTSlice:
@@ -106,9 +103,7 @@ def _slice(hu: FloatImage, pixel_mm: float, name: str, z_mm: float | None = None
         pixel_mm=pixel_mm,
         identity=Identity(path=name),
         z_mm=z_mm,
-        acquisition=Acquisition(
-            manufacturer="ctiqa", scanner="phantom", body_part=name.upper()
-        ),
+        acquisition=Acquisition(manufacturer="ctiqa", scanner="phantom", body_part=name.upper()),
     )
 
 
@@ -139,7 +134,7 @@ def write_phantom_series(
     Raises:
         WriteError: if a file cannot be written.
     """
-    draw: Callable[..., CTSlice] = {"chest": chest_slice, "abdomen": abdomen_slice}[kind]
+    draw = {"chest": chest_slice, "abdomen": abdomen_slice}[kind]
     written = []
     for index in range(slices):
         level = index / max(slices - 1, 1)
@@ -163,7 +158,7 @@ def _dataset(hu: FloatImage, *, pixel_mm: float, index: int, kind: str, seed: in
     dataset = Dataset()
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    dataset.file_meta.ImplementationClassUID = derived_uid("ctiqa")
+    dataset.file_meta.ImplementationClassUID = UID(derived_uid("ctiqa"))
     dataset.file_meta.ImplementationVersionName = "CTIQA"
     elements = {
         "SpecificCharacterSet": "ISO_IR 192",

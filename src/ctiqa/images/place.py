@@ -33,7 +33,9 @@ class Member:
             ValueError: if it is packed in a way this package does not unpack.
         """
         if info.flag_bits & 0x1:
-            raise ValueError("it is encrypted; unpack the zip with its password and give the folder")
+            raise ValueError(
+                "it is encrypted; unpack the zip with its password and give the folder"
+            )
         if info.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
             raise ValueError("the zip packs it in a rare way; unpack the zip and give the folder")
         return cls(

@@ -2,6 +2,8 @@
 
 import struct
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -11,7 +13,7 @@ from ctiqa.errors import ReadError
 from ctiqa.images.ct_slice import AIR_HU, Acquisition, CTSlice, FloatImage, Identity, Mask
 from ctiqa.images.refusal import RefusedError
 
-__all__ = ["PixelSource", "SliceHeader"]
+__all__ = ["PixelSource", "SliceHeader", "fit_window", "read_errors"]
 
 
 class PixelSource(Protocol):
@@ -58,32 +60,19 @@ class SliceHeader:
         Raises:
             ReadError: if the pixel data are damaged or the file is no longer there.
         """
-        try:
-            return self._loaded()
-        except OSError as error:
-            reason = error.strerror or "it could not be read"
-            raise ReadError(f"{self.identity.path}: {reason}; check the file") from error
-        except RefusedError as refused:
-            raise ReadError(f"{self.identity.path}: {refused}") from refused
-        except (ValueError, RuntimeError, struct.error, zlib.error, MemoryError) as error:
-            raise ReadError(
-                f"{self.identity.path}: its pixel data are damaged ({_first_line(error)});"
-                " send the image again from its source"
-            ) from error
-
-    def _loaded(self) -> CTSlice:
-        hu, padding = self.pixels.decode()
-        if self.size is not None and hu.shape != (self.size, self.size):
-            hu, padding = _fit(hu, padding, self.size)
-        return CTSlice(
-            hu=hu,
-            pixel_mm=self.pixel_mm,
-            identity=self.identity,
-            z_mm=self.z_mm,
-            acquisition=self.acquisition,
-            padding=padding,
-            notes=self.notes,
-        )
+        with read_errors(self.identity.path):
+            hu, padding = self.pixels.decode()
+            if self.size is not None and hu.shape != (self.size, self.size):
+                hu, padding = _fit(hu, padding, self.size)
+            return CTSlice(
+                hu=hu,
+                pixel_mm=self.pixel_mm,
+                identity=self.identity,
+                z_mm=self.z_mm,
+                acquisition=self.acquisition,
+                padding=padding,
+                notes=self.notes,
+            )
 
     def fitted(self, size: int | None) -> "SliceHeader":
         """Return the same slice, to be padded or cropped to ``size`` and saying so in its notes."""
@@ -92,6 +81,23 @@ class SliceHeader:
         verb = "cropped" if max(self.rows, self.columns) > size else "padded"
         note = f"{verb} from {self.rows} x {self.columns} to {size} x {size}"
         return replace(self, size=size, notes=(*self.notes, note))
+
+
+@contextmanager
+def read_errors(path: str) -> Iterator[None]:
+    """Turn what reading and decoding raise into a :class:`ReadError` of one sentence."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or "it could not be read"
+        raise ReadError(f"{path}: {reason}; check the file") from error
+    except RefusedError as refused:
+        raise ReadError(f"{path}: {refused}") from refused
+    except (ValueError, RuntimeError, struct.error, zlib.error, MemoryError) as error:
+        raise ReadError(
+            f"{path}: its pixel data are damaged ({_first_line(error)}); send the image again from"
+            " its source"
+        ) from error
 
 
 def fit_window(length: int, size: int) -> tuple[slice, slice]:

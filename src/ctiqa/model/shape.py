@@ -19,7 +19,9 @@ class NetworkShape:
         blocks: filters of each convolution block; none is the paper's CNN-0.
         kernel: side of the filters of a block.
         padding: 0 as in the paper, 1 keeps the side.
-        down_bn_relu: whether batch norm and ReLU follow the layer that leads to three channels.
+        down_channels: channels of the map that becomes patches; 3 as in the paper, which ImageNet
+            weights need.
+        down_bn_relu: whether batch norm and ReLU follow the layer that leads there.
         crop: first row and column kept of that layer's map, and the one after the last.
         patch: side of a patch in the cropped map.
         width: of a token.
@@ -38,6 +40,7 @@ class NetworkShape:
     blocks: tuple[int, ...] = (8, 16, 32, 64)
     kernel: int = 3
     padding: int = 0
+    down_channels: int = 3
     down_bn_relu: bool = True
     crop: tuple[int, int] = (16, 240)
     patch: int = 16

@@ -78,7 +78,7 @@ def _are_paths(inputs: object) -> TypeGuard[Sequence[str | Path]]:
 
 def _from_reading(reading: Reading, size: int, step: int) -> Intake:
     waiting = [
-        Waiting(header.fitted(size), (number,), series.notes)
+        Waiting(header if header.size == size else header.fitted(size), (number,), series.notes)
         for number, series in enumerate(reading.series)
         for header in series.headers[::step]
     ]

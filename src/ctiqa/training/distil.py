@@ -69,6 +69,8 @@ def distil(
     student = new_network(recipe, seed=plan.seed, outputs=plan.outputs)
     if plan.init == "teacher":
         repeat_outputs(ensemble.first, student)
+    if recipe.optimiser.channels_last:
+        ensemble.to(memory_format=torch.channels_last)
     teachers = fabric.to_device(ensemble)
 
     def objective(scores: Tensor, hu: Tensor, q: Tensor) -> Cost:

@@ -265,7 +265,4 @@ def load_teachers(run: Path, recipe: Recipe) -> Ensemble:
     networks = [new_network(recipe, seed=0) for _ in members]
     for network, folder in zip(networks, folders, strict=True):
         load_weights(network, folder / WEIGHTS)
-    ensemble = Ensemble(networks).eval().requires_grad_(requires_grad=False)
-    if recipe.optimiser.channels_last:
-        ensemble.to(memory_format=torch.channels_last)
-    return ensemble
+    return Ensemble(networks).eval().requires_grad_(requires_grad=False)

@@ -1,0 +1,142 @@
+"""The command line is instant, speaks in sentences and ends with the right code."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+import ctiqa
+from ctiqa.cli import main
+from ctiqa.errors import ModelError
+
+Act = Callable[[], None]
+
+
+@pytest.fixture
+def run() -> Callable[..., Any]:
+    return lambda *arguments: CliRunner().invoke(main.app, list(arguments), prog_name="ctiqa")
+
+
+@pytest.fixture
+def acting(monkeypatch: pytest.MonkeyPatch) -> Callable[[Act], None]:
+    """Return a function that puts an act in place of ``ctiqa info``."""
+
+    def put(act: Act) -> None:
+        module = ModuleType("ctiqa.cli.info")
+        module.info = act  # type: ignore[attr-defined]  # a stand-in
+        monkeypatch.setitem(sys.modules, "ctiqa.cli.info", module)
+
+    return put
+
+
+def test_help_names_every_command_with_a_line(run: Callable[..., Any]) -> None:
+    shown = run("--help")
+    assert shown.exit_code == 0
+    lines = shown.stdout.splitlines()
+    for name, line in main.COMMANDS.items():
+        assert any(name in each and line[:20] in each for each in lines), name
+
+
+def test_the_commands_are_the_promised_ones() -> None:
+    promised = ["score", "simulate", "corpus", "train", "distil", "export", "evaluate", "info"]
+    assert list(main.COMMANDS) == promised
+
+
+def test_help_takes_less_than_half_a_second() -> None:
+    code = "from ctiqa.cli.main import run; run()"
+    # Processor time, since a busy machine makes every wall clock late.
+    before = os.times()
+    subprocess.run([sys.executable, "-c", code, "--help"], check=True, capture_output=True)
+    after = os.times()
+    user, system = after.children_user, after.children_system
+    assert user + system - before.children_user - before.children_system < 0.5
+
+
+def test_help_imports_neither_a_command_nor_anything_heavy() -> None:
+    code = (
+        "import sys\nfrom ctiqa.cli.main import run\n"
+        "try:\n    run()\n"
+        "except SystemExit:\n    pass\n"
+        "names = {'numpy', 'torch', 'onnxruntime', 'pydicom', 'ctiqa.cli.score'}\n"
+        "sys.exit(str(names & set(sys.modules)) if names & set(sys.modules) else 0)"
+    )
+    subprocess.run([sys.executable, "-c", code, "--help"], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_no_colour_is_written_where_it_is_not_wanted() -> None:
+    code = "from ctiqa.cli.main import run; run()"
+    environment = os.environ | {"NO_COLOR": "1", "FORCE_COLOR": "1"}
+    shown = subprocess.run(
+        [sys.executable, "-c", code, "--help"], env=environment, capture_output=True, check=True
+    )
+    assert b"\x1b[3" not in shown.stdout
+
+
+def test_the_version_is_shown(run: Callable[..., Any]) -> None:
+    shown = run("--version")
+    assert (shown.exit_code, shown.stdout) == (0, f"ctiqa {ctiqa.__version__}\n")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["scoer"], ["--verison"], ["score"], ["score", "--nonsense"]]
+)
+def test_a_wrong_call_ends_with_code_2(run: Callable[..., Any], arguments: list[str]) -> None:
+    shown = run(*arguments)
+    assert shown.exit_code == 2
+    assert shown.stdout == ""
+
+
+def test_a_mistyped_command_is_guessed(run: Callable[..., Any]) -> None:
+    assert "Did you mean 'score'" in run("scoer").stderr
+
+
+def test_what_the_user_can_mend_is_one_sentence_and_code_1(
+    run: Callable[..., Any], acting: Callable[[Act], None]
+) -> None:
+    def act() -> None:
+        raise ModelError("model.onnx is damaged; copy it again")
+
+    acting(act)
+    shown = run("info")
+    assert shown.exit_code == 1
+    assert (shown.stdout, shown.stderr) == ("", "ctiqa: model.onnx is damaged; copy it again\n")
+
+
+def test_an_interrupt_says_so_and_ends_with_code_130(
+    run: Callable[..., Any], acting: Callable[[Act], None]
+) -> None:
+    def act() -> None:
+        raise KeyboardInterrupt
+
+    acting(act)
+    shown = run("info")
+    assert shown.exit_code == 130
+    assert shown.stderr.startswith("ctiqa: stopped")
+
+
+def test_a_fault_of_the_program_is_not_hidden(
+    run: Callable[..., Any], acting: Callable[[Act], None]
+) -> None:
+    def act() -> None:
+        raise ZeroDivisionError
+
+    acting(act)
+    assert isinstance(run("info").exception, ZeroDivisionError)
+
+
+def test_options_of_a_command_are_completed_by_the_shell() -> None:
+    code = "from ctiqa.cli.main import run; run()"
+    environment = os.environ | {
+        "_CTIQA_COMPLETE": "complete_bash",
+        "COMP_WORDS": "ctiqa score --mod",
+        "COMP_CWORD": "2",
+    }
+    shown = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
+    assert shown.stdout.split() == ["--model"]

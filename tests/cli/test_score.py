@@ -1,0 +1,273 @@
+"""``ctiqa score``: one row for each image whatever it holds, one sentence for what went wrong."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from typer.testing import CliRunner
+
+from ctiqa.card import Card
+from ctiqa.cli import main
+from ctiqa.scoring.result import COLUMNS
+
+WriteDicom = Callable[..., Path]
+
+# Mean of the HU in thousands plus a half.
+NETWORK = """
+<ir_version: 8, opset_import: ["" : 17]>
+mean (float[N, 64, 64] hu) => (float[N, 1] scores)
+<float thousandth = {0.001}, float half = {0.5}>
+{
+   mean = ReduceMean<axes = [1, 2], keepdims = 0>(hu)
+   unit = Mul(mean, thousandth)
+   last = Constant<value_ints = [1]>()
+   column = Unsqueeze(unit, last)
+   scores = Add(column, half)
+}
+"""
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    card = Card(name="mean", outputs=1, size=64, window_width_hu=2000.0, window_level_hu=0.0)
+    network = onnx.parser.parse_model(NETWORK)
+    onnx.helper.set_model_props(network, {"ctiqa_card": card.to_json()})
+    path = tmp_path / "mean.onnx"
+    path.write_bytes(network.SerializeToString())
+    return path
+
+
+@pytest.fixture
+def scan(write_dicom: WriteDicom) -> Path:
+    for number in range(3):
+        path = write_dicom(f"scan/{number}.dcm", water(number))
+    return path.parent
+
+
+@pytest.fixture
+def score(model: Path) -> Callable[..., Any]:
+    """Return ``ctiqa score`` with the model of these tests."""
+
+    def run(*arguments: str | Path, **environment: str) -> Any:
+        told = {"CTIQA_MODEL": str(model)} | environment
+        return CliRunner().invoke(main.app, ["score", *map(str, arguments)], env=told)
+
+    return run
+
+
+def water(number: int) -> np.ndarray:
+    noise = np.random.default_rng(number).normal(0, 10, (64, 64))
+    return (noise + 1024).round().astype(np.int16)
+
+
+def rows_of(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(StringIO(text)))
+
+
+def process(*arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Return a run in a process of its own, in which a traceback would be seen."""
+    code = "from ctiqa.cli.main import run; run()"
+    command = [sys.executable, "-c", code, "score", *map(str, arguments)]
+    return subprocess.run(command, text=True, check=False, **options)
+
+
+def test_a_folder_becomes_a_table_on_stdout_and_a_summary_on_stderr(
+    score: Callable[..., Any], scan: Path
+) -> None:
+    shown = score(scan)
+    assert shown.exit_code == 0
+    rows = rows_of(shown.stdout)
+    assert tuple(rows[0]) == COLUMNS
+    assert [row["path"] for row in rows] == ["0.dcm", "1.dcm", "2.dcm"]
+    assert all(abs(float(row["score"]) - 0.5) < 0.01 for row in rows)
+    assert "Score in [0, 1], higher is better. Model mean" in shown.stderr
+    assert "3 slices, 3 scored, 0 with caution, 0 not scored" in shown.stderr
+
+
+@pytest.mark.parametrize("name", ["scores.csv", "scores.JSON"])
+def test_results_go_to_a_file_and_nothing_to_stdout(
+    score: Callable[..., Any], scan: Path, tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / name
+    shown = score(scan, "-o", path)
+    assert (shown.exit_code, shown.stdout) == (0, "")
+    text = path.read_text("utf-8")
+    rows = json.loads(text)["slices"] if "JSON" in name else rows_of(text)
+    assert len(rows) == 3
+
+
+def test_json_goes_to_stdout_on_request(score: Callable[..., Any], scan: Path) -> None:
+    data = json.loads(score(scan, "--json").stdout)
+    assert data["meaning"] == "score in [0, 1], higher is better"
+    assert data["series"][0]["slices"] == 3
+
+
+def test_quiet_leaves_the_table_alone(score: Callable[..., Any], scan: Path) -> None:
+    shown = score(scan, "--quiet")
+    assert shown.stderr == ""
+    assert shown.stdout == score(scan).stdout
+
+
+def test_every_third_slice_is_scored_on_request(score: Callable[..., Any], scan: Path) -> None:
+    assert [row["path"] for row in rows_of(score(scan, "--step", "3").stdout)] == ["0.dcm"]
+
+
+def test_an_option_is_stronger_than_its_twin_in_the_environment(
+    score: Callable[..., Any], scan: Path, model: Path
+) -> None:
+    assert score(scan, CTIQA_DEVICE="tpu").exit_code == 1
+    assert score(scan, "--device", "cpu", CTIQA_DEVICE="tpu").exit_code == 0
+    assert score(scan, CTIQA_MODEL="nowhere.onnx").exit_code == 1
+    assert score(scan, "--model", model, CTIQA_MODEL="nowhere.onnx").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["-o", "scores.xlsx"], ["-o", "scores"], ["--step", "0"], ["--batch", "none"], ["--threads"]],
+)
+def test_a_wrong_option_is_refused_before_any_work(
+    score: Callable[..., Any], scan: Path, arguments: list[str]
+) -> None:
+    shown = score(scan, *arguments)
+    assert (shown.exit_code, shown.stdout) == (2, "")
+
+
+def test_every_refused_image_has_a_row_and_a_sentence_and_the_code_is_1(
+    score: Callable[..., Any], scan: Path, write_dicom: WriteDicom, tmp_path: Path
+) -> None:
+    whole = (scan / "0.dcm").read_bytes()
+    (scan / "cut-header.dcm").write_bytes(whole[:400])
+    (scan / "cut-pixels.dcm").write_bytes(whole[:-500])
+    (scan / "empty.dcm").write_bytes(b"")
+    (scan / "words.dcm").write_text("no image")
+    write_dicom("scan/mr.dcm", water(9), Modality="MR", SOPClassUID="1.2.840.10008.5.1.4.1.1.4")
+    write_dicom("scan/scout.dcm", water(9), ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])
+    write_dicom("scan/blank.dcm", np.zeros((64, 64), np.int16))
+    (tmp_path / "hollow").mkdir()
+    bad = {"cut-header.dcm", "cut-pixels.dcm", "empty.dcm", "words.dcm", "mr.dcm", "scout.dcm"}
+    shown = score(scan, tmp_path / "hollow", tmp_path / "nowhere", "--verbose")
+    assert shown.exit_code == 1
+    rows = rows_of(shown.stdout)
+    refused = {Path(row["path"]).name: row for row in rows if row["status"] == "not_scored"}
+    assert set(refused) == bad | {"blank.dcm", "hollow", "nowhere"}
+    assert all(row["reasons"] and not row["score"] for row in refused.values())
+    assert all(f"{name}: " in shown.stderr for name in refused)
+    assert sum(row["status"] == "scored" for row in rows) == 3
+
+
+def test_a_zip_is_scored_and_a_zip_inside_it_refused(
+    score: Callable[..., Any], scan: Path, tmp_path: Path
+) -> None:
+    inner, outer = tmp_path / "inner.zip", tmp_path / "outer.zip"
+    with zipfile.ZipFile(inner, "w") as packed:
+        packed.write(scan / "0.dcm", "0.dcm")
+    with zipfile.ZipFile(outer, "w") as packed:
+        packed.write(scan / "1.dcm", "deep/1.dcm")
+        packed.write(inner, "inner.zip")
+    shown = score(outer)
+    assert shown.exit_code == 1
+    statuses = {Path(row["path"]).name: row["status"] for row in rows_of(shown.stdout)}
+    assert statuses == {"1.dcm": "scored", "inner.zip": "not_scored"}
+
+
+def test_more_refused_images_than_fit_are_counted(score: Callable[..., Any], scan: Path) -> None:
+    for number in range(14):
+        (scan / f"words-{number}.dcm").write_text("no image")
+    shown = score(scan)
+    assert shown.stderr.count("Not scored: ") == 10
+    assert "... and 4 more not scored" in shown.stderr
+    assert len(rows_of(shown.stdout)) == 17
+
+
+def test_reasons_for_caution_are_counted(
+    score: Callable[..., Any], write_dicom: WriteDicom
+) -> None:
+    for number in range(3):
+        path = write_dicom(f"small/{number}.dcm", water(number)[:48, :48].copy())
+    shown = score(path.parent)
+    assert shown.exit_code == 0
+    assert "Caution (3 of 3): padded from 48 x 48 to 64 x 64" in shown.stderr
+
+
+def test_a_damaged_model_is_one_sentence(scan: Path, tmp_path: Path) -> None:
+    path = tmp_path / "odd.onnx"
+    path.write_bytes(b"\x08\x08" * 500)
+    done = process(scan, "--model", path, capture_output=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("ctiqa: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_damaged_scan_gives_no_traceback(scan: Path, model: Path) -> None:
+    rng = np.random.default_rng(0)
+    whole = (scan / "0.dcm").read_bytes()
+    for number in range(20):
+        damaged = bytearray(whole)
+        for place in rng.integers(128, 1200, 20):
+            damaged[place] = int(rng.integers(256))
+        (scan / f"damaged-{number}.dcm").write_bytes(damaged)
+    done = process(scan, "--model", model, capture_output=True)
+    assert "Traceback" not in done.stderr
+    assert done.returncode in {0, 1}
+    assert len(rows_of(done.stdout)) == 23
+
+
+def test_a_full_disk_leaves_nothing_behind(scan: Path, model: Path, tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+
+    def fill() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+
+    path = tmp_path / "out" / "scores.csv"
+    done = process(scan, "-m", model, "-o", path, "-q", capture_output=True, preexec_fn=fill)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"ctiqa: {path}: File too large")
+    assert done.stderr.count("\n") == 1
+    assert list(path.parent.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_behind_stdout_is_one_sentence(scan: Path, model: Path) -> None:
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        done = process(scan, "-m", model, "-q", stdout=full, stderr=subprocess.PIPE)
+    assert done.returncode == 1
+    assert done.stderr == (
+        "ctiqa: the results could not be printed (No space left on device); use -o\n"
+    )
+
+
+def test_a_reader_that_goes_away_is_no_reason_for_words(scan: Path, model: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as gone:
+        done = process(scan, "-m", model, "-q", stdout=gone, stderr=subprocess.PIPE)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read all")
+def test_a_file_without_the_right_to_read_it_is_a_row(
+    score: Callable[..., Any], scan: Path
+) -> None:
+    (scan / "1.dcm").chmod(0)
+    shown = score(scan)
+    assert shown.exit_code == 1
+    statuses = [row["status"] for row in rows_of(shown.stdout)]
+    assert sorted(statuses) == ["not_scored", "scored", "scored"]
+
+
+def test_no_name_and_no_identifier_of_a_patient_is_written(
+    score: Callable[..., Any], scan: Path
+) -> None:
+    shown = score(scan, "--json", "--verbose")
+    for word in ("Somebody", "4711", "19700101", "patient"):
+        assert word not in shown.stdout + shown.stderr
