@@ -1,15 +1,16 @@
 # The only commands; CI runs the same ones. Each installs what it needs into .venv first.
+# --no-compile: Python compiles what it imports by itself, and most is never imported.
 PYTHON ?= python3
 
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
 BASE := .venv/base-is-installed
 ALL := .venv/all-is-installed
 
 .PHONY: demo test check format bench docs clean
 
 demo: $(BASE)  ## Score a synthetic chest series at three doses; needs no PyTorch.
-	$(BIN)/ctiqa demo
+	$(BIN)/python -m ctiqa.cli.demo
 
 test: $(ALL)  ## Run every test.
 	$(BIN)/python -m pytest
@@ -21,9 +22,10 @@ check: $(ALL)  ## Format, lint, types, the layer contract, then every test.
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest
 
-format: $(ALL)  ## Rewrite the code as ruff wants it.
+format: $(ALL)  ## Rewrite the code as ruff wants it, and the tree in the README.
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
+	$(BIN)/python tests/test_architecture.py
 
 bench: $(ALL)  ## Measure what is fast, and against whom.
 	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
@@ -37,7 +39,7 @@ clean:  ## Delete what the other commands made, except .venv, corpora/ and runs/
 
 $(BASE): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(PIP) -e .
+	$(PIP) -e '.[picture]'
 	touch $@
 
 $(ALL): pyproject.toml constraints.txt

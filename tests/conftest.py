@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from pydicom.config import disable_value_validation
 from pydicom.datadict import dictionary_VR
-from pydicom.dataelem import RawDataElement
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.tag import Tag
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
@@ -47,9 +48,19 @@ def write_dicom(tmp_path: Path) -> WriteDicom:
             if value is None:
                 if keyword in dataset:
                     delattr(dataset, keyword)
+            elif isinstance(value, DataElement):
+                dataset.add(value)
             elif isinstance(value, bytes) and keyword != "PixelData":
                 tag = Tag(keyword)
-                raw = RawDataElement(tag, dictionary_VR(tag), len(value), value, 0, False, True)
+                raw = RawDataElement(
+                    tag,
+                    dictionary_VR(tag),
+                    len(value),
+                    value,
+                    0,
+                    is_implicit_VR=False,
+                    is_little_endian=True,
+                )
                 dataset[tag] = raw
             else:
                 setattr(dataset, keyword, value)
@@ -57,7 +68,8 @@ def write_dicom(tmp_path: Path) -> WriteDicom:
             dataset.file_meta.TransferSyntaxUID = meta
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        dataset.save_as(path, enforce_file_format=True)
+        with disable_value_validation():
+            dataset.save_as(path, enforce_file_format=True)
         return path
 
     return write

@@ -1,6 +1,6 @@
 """The house stands as it was drawn: rooms, layers, licences, and no trace of one machine.
 
-Run this file (``python tests/test_architecture.py``) to print the tree that the README must show.
+Run as a program, as ``make format`` does, this file writes the README's tree anew.
 """
 
 import ast
@@ -23,18 +23,15 @@ HOUSE = ROOT / "src" / "ctiqa"
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 MODULES = sorted(HOUSE.rglob("*.py"))
 WRITTEN = [
-    path
-    for path in (
-        *(path for path in ROOT.iterdir() if path.is_file()),
-        *(ROOT / ".ci").iterdir(),
-        *(
-            path
-            for folder in ("benchmarks", "docs", "recipes", "src", "tests")
-            for path in (ROOT / folder).rglob("*")
-            if path.suffix in {".json", ".md", ".py", ".toml"}
-        ),
-    )
-    if path.name != ".git"
+    ROOT / ".ci" / "run",
+    *(path for path in ROOT.iterdir() if path.suffix in {".cff", ".md", ".toml", ".txt"}),
+    *(ROOT / name for name in (".gitignore", "LICENSE", "Makefile")),
+    *(
+        path
+        for folder in ("benchmarks", "docs", "recipes", "src", "tests")
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in {".csv", ".json", ".md", ".py", ".svg", ".toml"}
+    ),
 ]
 
 
@@ -69,12 +66,14 @@ def summary(path: Path) -> str:
     return (ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "").partition("\n")[0]
 
 
+README = ROOT / "README.md"
+SHOWN = re.compile(r"(?<=```text\n)src/ctiqa/\n.*?(?=\n```)", re.DOTALL)
+
+
 def test_the_readme_shows_every_module_with_the_first_line_of_its_docstring() -> None:
-    shown = re.search(
-        r"```text\n(src/ctiqa/\n.*?)\n```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL
-    )
+    shown = SHOWN.search(README.read_text("utf-8"))
     assert shown, "the README has no tree"
-    assert shown[1] == tree(), f"paste this into the README:\n\n{tree()}\n"
+    assert shown[0] == tree(), "make format writes the tree anew"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(HOUSE)))
@@ -215,11 +214,11 @@ def test_ci_runs_what_the_readme_names() -> None:
     called = set(
         re.findall(r"^make (\w+)$", (ROOT / ".ci" / "run").read_text("utf-8"), re.MULTILINE)
     )
-    readme = (ROOT / "README.md").read_text("utf-8")
+    readme = README.read_text("utf-8")
     assert called
     assert called <= targets
     assert all(f"make {target}" in readme for target in called)
 
 
 if __name__ == "__main__":
-    sys.stdout.write(tree() + "\n")
+    README.write_text(SHOWN.sub(lambda _: tree(), README.read_text("utf-8")), "utf-8")

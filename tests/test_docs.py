@@ -1,4 +1,7 @@
-"""The documents say what is: links lead somewhere, commands exist and run, citations resolve."""
+"""The documents say what is: links lead somewhere, commands exist and run, citations resolve.
+
+The commands of the page about training are run by test_pipeline.py.
+"""
 
 import re
 import shlex
@@ -90,7 +93,7 @@ def test_a_command_exists_and_takes_what_it_is_given(command: Command) -> None:
                 assert set(extras.split(",")) <= set(EXTRAS)
         case "ctiqa":
             assert words[0] in {*COMMANDS, "--help", "--version"}
-            if words[0] in COMMANDS:
+            if words[0] in COMMANDS and words[1:] != ["--help"]:
                 _load(words[0]).make_context(words[0], before_redirection(words[1:]))
         case _:
             pytest.fail(f"nobody checks what {program} does")
@@ -133,6 +136,18 @@ def test_what_a_page_does_with_one_scan_can_be_done_from_top_to_bottom(
     for command in commands(page):
         if command.words[0] == "ctiqa":
             run(command, capsys)
+
+
+def test_the_table_that_a_page_shows_can_be_evaluated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    page = ROOT / "docs" / "how-to" / "evaluate.md"
+    (table,) = blocks(page, "csv")
+    (command,) = (one for one in commands(page) if "readers.csv" in one.words)
+    for name in ("readers.csv", "earlier-readers.csv"):
+        Path(name).write_text(table, encoding="utf-8")
+    run(command, capsys)
 
 
 @pytest.mark.usefixtures("desk")

@@ -78,7 +78,9 @@ def process(*arguments: str | Path, **options: Any) -> subprocess.CompletedProce
     """Return a run in a process of its own, in which a traceback would be seen."""
     code = "from ctiqa.cli.main import run; run()"
     command = [sys.executable, "-c", code, "score", *map(str, arguments)]
-    return subprocess.run(command, text=True, check=False, **options)
+    # Without its buffer stdout would fail earlier than it does for a user.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    return subprocess.run(command, text=True, check=False, env=environment, **options)
 
 
 def test_a_folder_becomes_a_table_on_stdout_and_a_summary_on_stderr(

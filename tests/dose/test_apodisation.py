@@ -68,9 +68,12 @@ def test_structure_outside_the_tissue_does_not_change_the_fit(
     assert mixed(f) / plain(f) == pytest.approx(np.ones(15), abs=0.1)
 
 
-def test_too_few_flat_patches_give_the_hann_window(
-    draw_water: DrawWater, scanned: Scanned
-) -> None:
+def test_too_few_flat_patches_give_the_hann_window(draw_water: DrawWater, scanned: Scanned) -> None:
     assert fit_apodisation([]) == HANN
     small = scanned(draw_water(radius_mm=(40, 40)), Scan(3e5, SHEPP_LOGAN))
     assert fit_apodisation([(small.hu, soft_tissue(small.hu))]) == HANN
+
+
+def test_tissue_without_noise_gives_the_hann_window(draw_water: DrawWater) -> None:
+    water = draw_water(radius_mm=(150, 120))
+    assert fit_apodisation([(water.hu, soft_tissue(water.hu))]) == HANN

@@ -64,7 +64,9 @@ def test_the_noise_meter_confirms_the_law_on_real_ct(real_ct: Path) -> None:
             added.append([modal_sd(hu - one.hu, tissue) / routine_hu for hu in lower])
             total.append([global_noise_hu(hu) / routine_hu for hu in lower])
     dose = np.array(DOSES)
-    assert np.nanmedian(added, axis=0) / np.sqrt(1 / dose - 1) == pytest.approx(np.ones(4), abs=0.02)
+    assert np.nanmedian(added, axis=0) / np.sqrt(1 / dose - 1) == pytest.approx(
+        np.ones(4), abs=0.02
+    )
     assert np.nanmedian(total, axis=0) * np.sqrt(dose) == pytest.approx(np.ones(4), abs=0.05)
 
 
@@ -148,9 +150,7 @@ def test_what_the_scanner_did_not_reconstruct_gets_no_noise(draw_water: DrawWate
     water = draw_water(size=128)
     outside = np.zeros((128, 128), bool)
     outside[:, :20] = True
-    padded = CTSlice(
-        hu=water.hu, pixel_mm=water.pixel_mm, identity=water.identity, padding=outside
-    )
+    padded = CTSlice(hu=water.hu, pixel_mm=water.pixel_mm, identity=water.identity, padding=outside)
     lower = at_dose(padded, 0.25, Scan()).hu
     assert np.array_equal(lower[outside], padded.hu[outside])
     assert not np.array_equal(lower[~outside], padded.hu[~outside])

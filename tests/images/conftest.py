@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import gdcm
 import jpeg_ls
@@ -52,6 +53,54 @@ def re_encode() -> ReEncode:
         return target
 
     return encode
+
+
+@pytest.fixture
+def write_enhanced(write_dicom: Callable[..., Path]) -> Callable[..., Path]:
+    """Return a writer of an enhanced CT: ``write_enhanced(name, stored, positions, slopes)``.
+
+    ``stored`` is (frames, rows, columns); frame n lies at ``positions[n]`` mm and its values have
+    the slope ``slopes[n]`` and the intercept -1024.
+    """
+
+    def write(
+        name: str, stored: np.ndarray, positions: list[float], slopes: list[float], **elements: Any
+    ) -> Path:
+        shared = Dataset()
+        shared.PixelMeasuresSequence = [_item(PixelSpacing=[0.75, 0.75], SliceThickness=2)]
+        shared.PlaneOrientationSequence = [_item(ImageOrientationPatient=[1, 0, 0, 0, 1, 0])]
+        shared.CTXRayDetailsSequence = [_item(KVP=100)]
+        shared.CTReconstructionSequence = [_item(ConvolutionKernel=["Br40", "3"])]
+        shared.CTImageFrameTypeSequence = [_item(FrameType=["ORIGINAL", "PRIMARY", "VOLUME"])]
+        frames = []
+        for index, (z_mm, slope) in enumerate(zip(positions, slopes, strict=True)):
+            frame = Dataset()
+            frame.PlanePositionSequence = [_item(ImagePositionPatient=[-100, -90, z_mm])]
+            frame.PixelValueTransformationSequence = [
+                _item(RescaleIntercept=-1024, RescaleSlope=slope, RescaleType="HU")
+            ]
+            frame.CTExposureSequence = [_item(XRayTubeCurrentInmA=200.5 + index, CTDIvol=5.5)]
+            frames.append(frame)
+        plain = (
+            "ImagePositionPatient ImageOrientationPatient PixelSpacing SliceThickness KVP"
+            " RescaleSlope RescaleIntercept"
+        )
+        enhanced = {
+            "SOPClassUID": uid.EnhancedCTImageStorage,
+            "NumberOfFrames": len(stored),
+            "SharedFunctionalGroupsSequence": [shared],
+            "PerFrameFunctionalGroupsSequence": frames,
+        }
+        return write_dicom(name, stored, **dict.fromkeys(plain.split()), **enhanced | elements)
+
+    return write
+
+
+def _item(**elements: Any) -> Dataset:
+    item = Dataset()
+    for keyword, value in elements.items():
+        setattr(item, keyword, value)
+    return item
 
 
 def _fill(dataset: Dataset, frames: list[bytes]) -> None:

@@ -12,6 +12,7 @@ from pydicom.data import get_testdata_file
 
 from ctiqa.errors import ReadError
 from ctiqa.images.codecs import FrameLayout, decode_frame
+from ctiqa.images.jpeg import strip_jpeg
 from ctiqa.images.series import read
 
 LOSSLESS = [
@@ -62,8 +63,10 @@ def test_lossless_syntaxes_return_the_values_bit_for_bit(
     )
     reading = read(re_encode(path, syntax), size=None)
     assert not reading.refusals
-    hu = reading.series[0].headers[0].pixels.rescale.to_hu(
-        reading.series[0].headers[0].pixels.stored()
+    hu = (
+        reading.series[0]
+        .headers[0]
+        .pixels.rescale.to_hu(reading.series[0].headers[0].pixels.stored())
     )
     np.testing.assert_array_equal(hu, stored.astype(float) + offset - 1000)
 
@@ -182,3 +185,38 @@ def _as_ct(source: str, folder: Path) -> Path:
     path = folder / "as-ct.dcm"
     dataset.save_as(path)
     return path
+
+
+def test_a_jpeg_is_stripped_of_comments_and_application_data(
+    write_dicom: Any, re_encode: Any, values: np.ndarray
+) -> None:
+    frame = _jpeg_frame(write_dicom, re_encode, values)
+    chatty = frame[:2] + b"\xff\xe0\x00\x05abc" + b"\xff\xfe\x00\x04de" + frame[2:]
+    assert strip_jpeg(chatty) == strip_jpeg(frame)
+    assert strip_jpeg(frame).precision in (12, 16)
+
+
+@pytest.mark.parametrize("damage", ["between", "colour", "twice", "cut", "scan", "table", "start"])
+def test_a_jpeg_with_anything_odd_in_its_header_never_reaches_the_decoder(
+    write_dicom: Any, re_encode: Any, values: np.ndarray, damage: str
+) -> None:
+    """GDCM 3.2.6 ends the process on bytes between segments, and no caller can prevent it."""
+    frame = _jpeg_frame(write_dicom, re_encode, values)
+    header, scan = frame.index(b"\xff\xc3"), frame.index(b"\xff\xda")
+    spoilt = {
+        "between": frame[:scan] + b"abcd" + frame[scan:],
+        "colour": frame[: header + 9] + b"\3" + frame[header + 10 :],
+        "twice": frame[:scan] + frame[header : header + 13] + frame[scan:],
+        "cut": frame[: scan + 5],
+        "scan": frame[: scan + 7] + b"\x09" + frame[scan + 8 :],
+        "table": frame[:scan] + b"\xff\xc4\xff\xff" + frame[scan:],
+        "start": frame[2:],
+    }[damage]
+    with pytest.raises(ValueError, match=r"JPEG|compressed"):
+        strip_jpeg(spoilt)
+
+
+def _jpeg_frame(write_dicom: Any, re_encode: Any, values: np.ndarray) -> bytes:
+    path = re_encode(write_dicom("a.dcm", values.astype(np.uint16)), uid.JPEGLosslessSV1)
+    offset, length = read(path, size=None).series[0].headers[0].pixels.spans[0]
+    return path.read_bytes()[offset : offset + length]

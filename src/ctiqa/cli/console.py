@@ -1,14 +1,36 @@
-"""Speak to people: on stderr, and in colour and with a progress bar only where they sit."""
+"""Give results to programs on stdout, and speak to people on stderr."""
 
+import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeAlias
 
 from rich.console import Console
 
-__all__ = ["Advance", "progress", "stderr"]
+from ctiqa.errors import WriteError
+
+__all__ = ["Advance", "emit", "progress", "stderr"]
 
 Advance: TypeAlias = Callable[[int, int | None], None]
+
+
+def emit(data: bytes) -> None:
+    """Write results to stdout, all of them at once.
+
+    Raises:
+        WriteError: if there is no room behind stdout.
+        BrokenPipeError: if nobody reads on, which ends the program in silence.
+    """
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        # What is still buffered would fail once more, loudly, when the interpreter ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise WriteError(f"the results could not be printed ({error.strerror}); use -o") from error
 
 
 def stderr() -> Console:

@@ -1,6 +1,5 @@
 """Score scans from the command line."""
 
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -65,7 +64,7 @@ def score(
     """
     if output is not None and output.suffix.lower() not in {".csv", ".json"}:
         raise typer.BadParameter(f"{output} must end in .csv or .json", param_hint="--output")
-    from ctiqa.cli.console import progress
+    from ctiqa.cli.console import emit, progress
     from ctiqa.outputs.tables import as_csv, as_json, write_csv, write_json
     from ctiqa.scoring import predict
 
@@ -82,26 +81,13 @@ def score(
     if output is not None:
         (write_json if output.suffix.lower() == ".json" else write_csv)(report, output)
     if json:
-        _print(as_json(report) + b"\n")
+        emit(as_json(report) + b"\n")
     elif output is None:
-        _print(as_csv(report))
+        emit(as_csv(report))
     if not quiet:
         _summarise(report, verbose=verbose)
     if report.refused:
         raise typer.Exit(1)
-
-
-def _print(data: bytes) -> None:
-    """Write to stdout at once, so that a full disk behind it is noticed here."""
-    from ctiqa.errors import WriteError
-
-    try:
-        sys.stdout.buffer.write(data)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise WriteError(f"the results could not be printed ({error.strerror}); use -o") from error
 
 
 def _summarise(report: "ScoreReport", *, verbose: bool) -> None:

@@ -46,7 +46,7 @@ def simulate(
     ctiqa simulate scan/ -o lower --dose 0.5 --dose 0.25
     """
     lower = _lower_dose(dose, seed=seed, shared_field=shared_field)
-    from ctiqa.cli.console import progress, stderr
+    from ctiqa.cli.console import emit, progress, stderr
     from ctiqa.dose import derived
 
     with progress("Simulating", quiet=quiet, unit="steps") as advance:
@@ -54,8 +54,7 @@ def simulate(
             list(inputs), output, lower=lower, step=step, threads=threads, progress=advance
         )
     for series in result.series:
-        for folder in series.folders:
-            print(folder)
+        emit("".join(f"{folder}\n" for folder in series.folders).encode())
         if not quiet:
             stderr().print("\n".join(_lines(series)))
     for refusal in result.refusals:

@@ -1,21 +1,22 @@
 """Build a corpus from series: doses, labels, table, fingerprint; resumable."""
 
-import csv
 import hashlib
-import io
 import json
 import multiprocessing
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from dataclasses import asdict, astuple, dataclass, fields
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ctiqa.corpus.label import WINDOWS
 from ctiqa.corpus.part import CorpusSettings, make_part, write_part
-from ctiqa.corpus.store import SCHEMA_VERSION, Corpus, SliceFacts, settings_from_dict
+from ctiqa.corpus.store import Corpus, SliceFacts, settings_from_dict
+from ctiqa.corpus.tables import write_tables
 from ctiqa.dose.apodisation import Apodisation
+from ctiqa.dose.series import Readable
 from ctiqa.dose.simulate import Scan, calibrate
 from ctiqa.errors import CorpusError, ReadError
 from ctiqa.files import write_whole
@@ -70,7 +71,8 @@ def build_corpus(
         progress: told after every series calibrated and every slice made.
 
     Raises:
-        CorpusError: if nothing usable was found or the folder holds a corpus of other settings.
+        CorpusError: if nothing usable was found, the folder holds a corpus of other settings, or a
+            worker was ended from outside.
     """
     reading = read(inputs)
     series = [
@@ -85,8 +87,7 @@ def build_corpus(
         )
     _begin(folder, settings)
     refusals = list(reading.refusals)
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers or os.cpu_count(), mp_context=context) as pool:
+    with _workers(workers, folder) as pool:
         scans = _calibrations(pool, [one for one, _ in series], folder, settings, progress)
         tasks = list(_tasks(series, scans, folder, settings))
         missing = [task for task in tasks if not _facts_path(task).exists()]
@@ -95,7 +96,8 @@ def build_corpus(
             refusals.extend(future.result())
             done += 1
             progress(done, len(tasks), "slices simulated and labelled")
-    _write_tables(folder, settings, [task for task in tasks if _facts_path(task).exists()])
+    made = [_facts(task) for task in tasks if _facts_path(task).exists()]
+    write_tables(folder, settings, made)
     return Build(Corpus.open(folder), tuple(refusals))
 
 
@@ -115,6 +117,22 @@ def _begin(folder: Path, settings: CorpusSettings) -> None:
     (folder / "parts").mkdir(parents=True, exist_ok=True)
     (folder / "scans").mkdir(exist_ok=True)
     write_whole(about, json.dumps(asdict(settings)).encode())
+
+
+@contextmanager
+def _workers(count: int | None, folder: Path) -> Iterator[ProcessPoolExecutor]:
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(count or os.cpu_count(), mp_context=context)
+    try:
+        yield pool
+    except BrokenProcessPool as error:
+        raise CorpusError(
+            f"a worker on {folder} was ended from outside, most often for want of memory: give the"
+            " same command again with fewer --workers; what is done is kept"
+        ) from error
+    finally:
+        # Where the disk is full, what still waits must not be worked on first.
+        pool.shutdown(cancel_futures=True)
 
 
 def _calibrations(
@@ -142,7 +160,9 @@ def _calibrations(
 
 
 def _calibrated(series: Series, settings: CorpusSettings) -> list[Scan]:
-    return calibrate(series, seed=settings.seed, electronic=settings.electronic)
+    # A slice that cannot be read is refused when its part is made, not here.
+    slices = Readable(series.headers)
+    return calibrate(slices, seed=settings.seed, electronic=settings.electronic)
 
 
 def _scan_path(folder: Path, series: Series) -> Path:
@@ -188,18 +208,6 @@ def _make(task: _Task) -> list[Refusal]:
     return []
 
 
-def _write_tables(folder: Path, settings: CorpusSettings, tasks: Sequence[_Task]) -> None:
-    rows = [astuple(_facts(task)) for task in tasks]
-    write_whole(folder / "slices.csv", _csv([field.name for field in fields(SliceFacts)], rows))
-    header = ["part", "reference", "dose_fraction", "window", "psnr_db", "ssim"]
-    write_whole(folder / "labels.csv", _csv(header, _label_rows(settings, tasks)))
-    about = {"schema_version": SCHEMA_VERSION, "settings": asdict(settings), "slices": len(rows)}
-    write_whole(folder / "corpus.json", json.dumps(about, indent=2).encode())
-    corpus = Corpus.open(folder)
-    about["fingerprint"] = corpus.fingerprint(range(len(rows)))
-    write_whole(folder / "corpus.json", json.dumps(about, indent=2).encode())
-
-
 def _facts(task: _Task) -> SliceFacts:
     identity, acquisition = task.header.identity, task.header.acquisition
     return SliceFacts(
@@ -224,24 +232,6 @@ def _facts(task: _Task) -> SliceFacts:
         scanner=acquisition.scanner,
         body_part=acquisition.body_part,
     )
-
-
-def _label_rows(settings: CorpusSettings, tasks: Sequence[_Task]) -> Iterator[tuple[object, ...]]:
-    doses = {"ideal": settings.label_doses, "routine": settings.image_doses}
-    for task in tasks:
-        measured = json.loads(_facts_path(task).read_text("utf-8"))
-        for reference, fractions in doses.items():
-            for dose, row in zip(fractions, measured[reference], strict=True):
-                for window, (psnr_db, ssim) in zip(WINDOWS, row, strict=True):
-                    yield task.part, reference, dose, window, psnr_db, ssim
-
-
-def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return text.getvalue().encode()
 
 
 def _named(inputs: Sequence[Path]) -> str:

@@ -140,7 +140,7 @@ def noise_free(ct_slice: CTSlice, scan: Scan) -> FloatImage:
     if not np.isfinite(noise_hu):
         rng = np.random.default_rng(0)
         field = noise_parts(ct_slice, scan=scan, rng=rng, quantum=1, electronic=0)[0]
-        noise_hu = float(np.std(field[body_mask(ct_slice.hu)]))
+        noise_hu = float(np.std(field[_body_box(ct_slice.hu)[1]]))
     clean = denoise_nl_means(
         ct_slice.hu, patch_size=7, patch_distance=11, h=0.8 * noise_hu, sigma=noise_hu
     )

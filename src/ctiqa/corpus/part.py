@@ -119,10 +119,7 @@ def write_part(part: Part, pixels: Path, facts: Path) -> None:
     one array holds everything and can be mapped into memory.
     """
     bits = np.concatenate([part.images, part.fields.view(np.int16)])
-    beside = pixels.with_suffix(".tmp")
-    with beside.open("wb") as file:
-        np.save(file, bits, allow_pickle=False)
-    beside.replace(pixels)
+    write_whole(pixels, lambda file: np.save(file, bits, allow_pickle=False))
     measured = {
         "ideal": part.ideal.tolist(),
         "routine": part.routine.tolist(),

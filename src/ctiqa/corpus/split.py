@@ -1,8 +1,9 @@
 """Split by patient; folds for the teachers."""
 
 import csv
+import hashlib
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from ctiqa.errors import CorpusError
 from ctiqa.images.series import patient_key
 
-__all__ = ["folds", "read_splits"]
+__all__ = ["folds", "read_splits", "share_out"]
 
 
 def folds(
@@ -75,3 +76,23 @@ def read_splits(path: Path) -> dict[str, str]:
         if splits.setdefault(patient_key(patient), split) != split:
             raise CorpusError(f"{path}, line {line}: {patient} was given another split above")
     return splits
+
+
+def share_out(patients: Iterable[str], *, test_share: float, seed: int) -> dict[str, str]:
+    """Return "train" or "test" for each patient, drawn at random with at least one of either.
+
+    The order is drawn for each patient alone, so that a few more patients change little.
+
+    Args:
+        patients: their pseudonyms, repeated as often as one likes.
+        test_share: share of the patients to be tested on; 0 tests on none.
+        seed: of the order.
+
+    >>> list(share_out(["a", "b", "c", "a"], test_share=0.2, seed=0).values()).count("test")
+    1
+    """
+    order = sorted(
+        set(patients), key=lambda patient: hashlib.sha256(f"{seed} {patient}".encode()).digest()
+    )
+    count = min(max(round(test_share * len(order)), 1), len(order) - 1) if test_share else 0
+    return {patient: "test" if at < count else "train" for at, patient in enumerate(order)}

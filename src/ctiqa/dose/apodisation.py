@@ -68,7 +68,8 @@ def fit_apodisation(slices: Iterable[tuple[FloatImage, Mask]]) -> Apodisation:
         slices: pairs of a slice in HU and its soft-tissue mask (``measures.soft_tissue``).
 
     Returns:
-        The fitted window; Hann where the series shows fewer than 12 patches of flat tissue.
+        The fitted window; Hann where the series shows fewer than 12 patches of flat tissue, or no
+        noise there.
     """
     spectra = [spectrum for hu, tissue in slices for spectrum in _patch_spectra(hu, tissue)]
     if len(spectra) < _FEWEST_PATCHES:
@@ -77,6 +78,8 @@ def fit_apodisation(slices: Iterable[tuple[FloatImage, Mask]]) -> Apodisation:
     row = np.fft.fftfreq(_PATCH_PX)
     radius = np.hypot(row[:, None], row[None, :])
     used = (radius > 0.1) & (radius < 0.46)
+    if not spectrum[used].all():  # drawn, not scanned: it has no noise
+        return HANN
     f, log_ratio = radius[used], np.log(spectrum[used] / radius[used])
     design = np.stack([np.ones_like(f), 2 * f**2, 2 * f**4], axis=1)
     _, slope, bend = np.linalg.lstsq(design, log_ratio, rcond=None)[0]

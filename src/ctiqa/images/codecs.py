@@ -1,5 +1,6 @@
 """Decode one frame of pixel data, whatever its transfer syntax."""
 
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -9,6 +10,9 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 from pydicom import uid
+
+from ctiqa.images.jpeg import strip_jpeg
+from ctiqa.images.rle import unpack_runs
 
 __all__ = ["FrameLayout", "decode_frame", "is_decodable"]
 
@@ -113,23 +117,27 @@ def decode_frame(frame: bytes, layout: FrameLayout) -> StoredImage:
 
 
 def _jpeg_ls(frame: bytes, layout: FrameLayout) -> Buffer:
-    decoded, info = _codec("jpeg_ls").decode_pixel_data(frame)
-    _check_shape(layout, rows=info["height"], columns=info["width"])
-    return decoded  # type: ignore[no-any-return]
+    # Frame header (ISO 14495-1, C.2.2): marker, length, precision, rows, columns, components. The
+    # codec would allocate whatever a damaged one says.
+    start = frame.find(b"\xff\xf7") + 5
+    _check_shape(layout, *struct.unpack(">HHB", frame[start : start + 5]))
+    return _codec("jpeg_ls").decode_pixel_data(frame)[0]  # type: ignore[no-any-return]
 
 
 def _jpeg_2000(frame: bytes, layout: FrameLayout) -> Buffer:
     openjpeg = _codec("openjpeg.utils")
     info = openjpeg.get_parameters(frame)
-    _check_shape(layout, rows=info["rows"], columns=info["columns"])
+    _check_shape(layout, info["rows"], info["columns"], info["samples_per_pixel"])
     return openjpeg.decode_pixel_data(frame, version=2)  # type: ignore[no-any-return]
 
 
-def _gdcm(frame: bytes, layout: FrameLayout) -> Buffer:
-    """Decode JPEG (8 and 12 bits, lossless) and RLE, which GDCM does under a BSD licence."""
+def _jpeg(frame: bytes, layout: FrameLayout) -> Buffer:
+    """Decode JPEG of 8 and 12 bits and lossless JPEG, which GDCM does under a BSD licence."""
+    jpeg = strip_jpeg(frame)
+    _check_shape(layout, jpeg.rows, jpeg.columns, 1)
     gdcm = _codec("gdcm")
     fragment = gdcm.Fragment()
-    fragment.SetByteStringValue(frame)
+    fragment.SetByteStringValue(jpeg.stream)
     fragments = gdcm.SequenceOfFragments.New()
     fragments.AddFragment(fragment)
     element = gdcm.DataElement(gdcm.Tag(0x7FE0, 0x0010))
@@ -142,11 +150,8 @@ def _gdcm(frame: bytes, layout: FrameLayout) -> Buffer:
     image.SetPhotometricInterpretation(gdcm.PhotometricInterpretation(monochrome))
     syntax = gdcm.TransferSyntax.GetTSType(layout.transfer_syntax)
     image.SetTransferSyntax(gdcm.TransferSyntax(syntax))
-    image.SetPixelFormat(
-        gdcm.PixelFormat(
-            1, layout.bits_allocated, layout.bits_stored, layout.bits_stored - 1, layout.signed
-        )
-    )
+    bits, precision = 8 if jpeg.precision <= 8 else 16, jpeg.precision
+    image.SetPixelFormat(gdcm.PixelFormat(1, bits, precision, precision - 1, 0))
     decoded = image.GetBuffer()
     if decoded is None:
         raise ValueError("its compressed image cannot be decoded")
@@ -154,11 +159,16 @@ def _gdcm(frame: bytes, layout: FrameLayout) -> Buffer:
     return decoded.encode("utf-8", "surrogateescape")  # type: ignore[no-any-return]
 
 
-def _check_shape(layout: FrameLayout, *, rows: int, columns: int) -> None:
-    if (rows, columns) != (layout.rows, layout.columns):
+def _run_lengths(frame: bytes, layout: FrameLayout) -> Buffer:
+    pixels = layout.rows * layout.columns
+    return unpack_runs(frame, pixels=pixels, bytes_per_pixel=layout.bits_allocated // 8)
+
+
+def _check_shape(layout: FrameLayout, rows: int, columns: int, samples: int) -> None:
+    if (rows, columns, samples) != (layout.rows, layout.columns, 1):
         raise ValueError(
             f"its header says {layout.rows} x {layout.columns} pixels,"
-            f" its compressed image {rows} x {columns}"
+            f" its compressed image {rows} x {columns} of {samples} values"
         )
 
 
@@ -169,11 +179,11 @@ def _codec(name: str) -> Any:
 
 
 _CODECS: Final[dict[str, Callable[[bytes, FrameLayout], Buffer]]] = {
-    uid.RLELossless: _gdcm,
-    uid.JPEGBaseline8Bit: _gdcm,
-    uid.JPEGExtended12Bit: _gdcm,
-    uid.JPEGLossless: _gdcm,
-    uid.JPEGLosslessSV1: _gdcm,
+    uid.RLELossless: _run_lengths,
+    uid.JPEGBaseline8Bit: _jpeg,
+    uid.JPEGExtended12Bit: _jpeg,
+    uid.JPEGLossless: _jpeg,
+    uid.JPEGLosslessSV1: _jpeg,
     uid.JPEGLSLossless: _jpeg_ls,
     uid.JPEGLSNearLossless: _jpeg_ls,
     uid.JPEG2000Lossless: _jpeg_2000,

@@ -30,6 +30,8 @@ _CT_CLASSES: Final = (
 # tilt by up to 30 degrees, sagittal and coronal reformats lie at 90.
 _AXIAL_COSINE: Final = 0.7
 
+_LARGEST_SIDE: Final = 8192
+
 _MODALITIES: Final = {
     "CR": "a radiograph",
     "DX": "a radiograph",
@@ -70,7 +72,7 @@ def _describe(dicom: DicomFile, place: Place, path: str) -> Iterator[SliceHeader
     if fields.text("SOPClassUID") == uid.MediaStorageDirectoryStorage:
         return
     identity = identity_of(fields, path)
-    frames = fields.integer("NumberOfFrames") or 1
+    frames = max(fields.integer("NumberOfFrames") or 1, 1)
     try:
         _check_kind(fields)
         layout = _layout(fields, dicom)
@@ -99,7 +101,7 @@ def _describe(dicom: DicomFile, place: Place, path: str) -> Iterator[SliceHeader
 
 
 def _slice(fields: Fields, identity: Identity, pixels: DicomPixels) -> SliceHeader:
-    _check_axial(fields)
+    _check_localizer(fields)
     geometry = geometry_of(fields)
     if geometry.normal is not None and abs(geometry.normal[2]) < _AXIAL_COSINE:
         plane = "sagittal" if abs(geometry.normal[0]) > abs(geometry.normal[1]) else "coronal"
@@ -148,14 +150,14 @@ def _check_kind(fields: Fields) -> None:
     if sop_class and sop_class not in _CT_CLASSES:
         name = uid.UID(sop_class).name.removesuffix(" Storage")
         raise RefusedError(f"it is a {name}, not a CT image; give the CT images alone")
-    _check_axial(fields)
+    _check_localizer(fields)
     samples = fields.integer("SamplesPerPixel") or 1
     colours = fields.text("PhotometricInterpretation")
     if samples != 1 or not colours.startswith("MONOCHROME"):
         raise RefusedError(f"it is a picture ({colours or 'in colour'}), not CT values")
 
 
-def _check_axial(fields: Fields) -> None:
+def _check_localizer(fields: Fields) -> None:
     kinds = {kind.upper() for name in ("ImageType", "FrameType") for kind in fields.texts(name)}
     if "LOCALIZER" in kinds:
         raise RefusedError("it is a localizer (scout), not an axial slice; leave it out")
@@ -187,8 +189,12 @@ def _layout(fields: Fields, dicom: DicomFile) -> FrameLayout:
             f"its header tells of {stored} bits in {bits} with {high_bit} as the highest, which"
             " cannot be; send it again from its source"
         )
-    if min(facts["Rows"], facts["Columns"]) < 1:
-        raise RefusedError("its header tells of an empty matrix; send it again from its source")
+    sides = facts["Rows"], facts["Columns"]
+    if min(sides) < 1 or max(sides) > _LARGEST_SIDE:
+        raise RefusedError(
+            f"its header tells of a matrix of {sides[0]} x {sides[1]}, which no CT has; send it"
+            " again from its source"
+        )
     return FrameLayout(
         transfer_syntax=transfer_syntax,
         rows=facts["Rows"],

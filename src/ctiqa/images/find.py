@@ -5,13 +5,14 @@ import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from stat import S_ISDIR
 from typing import Final
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from ctiqa.images.place import Member, Place
-from ctiqa.images.refusal import Refusal
+from ctiqa.images.refusal import Refusal, RefusedError
 
-__all__ = ["Found", "find_files", "is_nifti"]
+__all__ = ["Found", "find_files", "is_nifti", "unreadable"]
 
 _NOISE_NAMES: Final = frozenset({"dicomdir", "thumbs.db", "desktop.ini", "lockfile"})
 _NOISE_SUFFIXES: Final = frozenset(
@@ -66,12 +67,20 @@ def is_nifti(name: str) -> bool:
 
 
 def _found_in(item: Path, root: Path) -> Iterator[Found | Refusal]:
-    if item.is_file():
-        yield from _from_file(item, root)
-    elif item.is_dir():
-        yield from _from_folder(item, root)
-    else:
+    try:
+        is_folder = S_ISDIR(item.stat().st_mode)
+    except FileNotFoundError:
         yield Refusal(str(item), "no such file or folder; check the path")
+    except (OSError, ValueError) as error:
+        yield Refusal(str(item), unreadable(error))
+    else:
+        yield from _from_folder(item, root) if is_folder else _from_file(item, root)
+
+
+def unreadable(error: OSError | ValueError) -> str:
+    """Return in a sentence that a file or folder cannot be read, and why."""
+    reason = getattr(error, "strerror", None) or error
+    return f"it cannot be read ({reason}); check the path and your rights"
 
 
 def _common_folder(given: list[Path]) -> Path:
@@ -101,7 +110,7 @@ def _from_folder(folder: Path, root: Path) -> Iterator[Found | Refusal]:
                 yield from _from_file(Path(here, name), root)
     for error in refused:
         path = _relative(Path(str(error.filename)), root)
-        yield Refusal(path, f"it cannot be read ({error.strerror}); check its rights")
+        yield Refusal(path, unreadable(error))
 
 
 def _is_noise(name: str) -> bool:
@@ -117,6 +126,9 @@ def _from_file(file: Path, root: Path) -> Iterator[Found | Refusal]:
     path = _relative(file, root)
     if file.suffix.lower() == ".zip":
         yield from _from_zip(file, path)
+    elif file.exists() and not file.is_file():
+        # Opening a pipe would wait for ever.
+        yield Refusal(path, "it is no ordinary file; leave it out")
     else:
         yield Found(Place(file), path)
 
@@ -126,7 +138,7 @@ def _from_zip(file: Path, path: str) -> Iterator[Found | Refusal]:
         with ZipFile(file) as archive:
             members = sorted(archive.infolist(), key=lambda info: info.filename)
     except OSError as error:
-        yield Refusal(path, f"it cannot be read ({error.strerror}); check its rights")
+        yield Refusal(path, unreadable(error))
         return
     except (BadZipFile, EOFError, NotImplementedError, ValueError, struct.error):
         yield Refusal(path, "the zip is damaged; make it anew or give the folder")
@@ -135,10 +147,15 @@ def _from_zip(file: Path, path: str) -> Iterator[Found | Refusal]:
     if _is_bomb(total, file.stat().st_size):
         yield Refusal(path, f"the zip {_BOMB.format(size=total / 2**30)}")
         return
-    for info in members:
-        parts = PurePosixPath(info.filename).parts
-        if info.is_dir() or any(map(_is_noise, parts)):
-            continue
+    wanted = [
+        info
+        for info in members
+        if not info.filename.endswith("/")
+        and not any(map(_is_noise, PurePosixPath(info.filename).parts))
+    ]
+    if not wanted:
+        yield Refusal(path, "the zip holds no image; leave it out")
+    for info in wanted:
         yield _from_member(file, info, f"{path}/{info.filename}")
 
 
@@ -152,8 +169,8 @@ def _from_member(file: Path, info: ZipInfo, path: str) -> Found | Refusal:
         return Refusal(path, f"it {_BOMB.format(size=info.file_size / 2**30)}")
     try:
         return Found(Place(file, Member.of(info)), path)
-    except ValueError as error:
-        return Refusal(path, str(error))
+    except RefusedError as refused:
+        return Refusal(path, str(refused))
 
 
 def _is_bomb(unfolded: int, packed: int) -> bool:

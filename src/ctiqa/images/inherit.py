@@ -6,7 +6,7 @@ from importlib.metadata import version
 from pathlib import PurePosixPath
 from typing import Final
 
-from pydicom.datadict import keyword_for_tag
+from pydicom.datadict import dictionary_VR, keyword_for_tag
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_data_element
@@ -54,7 +54,8 @@ _NOT_COPIED: Final = frozenset(
         "SmallestPixelValueInSeries",
     ]
 )
-# From here on: curves, overlays, pixels, signatures.
+# Before: the file and its transport. From the second on: curves, overlays, pixels, signatures.
+_FIRST: Final = 0x0008
 _CURVES: Final = 0x5000
 
 # Type 2 elements of the CT Image IOD (DICOM PS3.3, A.3): must be there, may be empty.
@@ -126,13 +127,16 @@ def inherited(header: SliceHeader, pixels: DicomPixels) -> Dataset:
         trial = DicomBytesIO()
         trial.is_little_endian, trial.is_implicit_VR = True, False
         for tag in dicom.dataset.keys():  # noqa: SIM118 (a data set iterates over its elements)
-            if tag.is_private or tag.group >= _CURVES or keyword_for_tag(tag) in _NOT_COPIED:
+            if tag.is_private or not _FIRST <= tag.group < _CURVES:
+                continue
+            if keyword_for_tag(tag) in _NOT_COPIED:
                 continue
             # An element that cannot be understood and written is not worth the slice.
             with suppress(*DAMAGE):
                 element = dicom.dataset[tag]
                 write_data_element(trial, element)
-                derived[tag] = element
+                if element.VR in dictionary_VR(tag):
+                    derived[tag] = element
         derived.remove_private_tags()
         if pixels.frames > 1:
             frame = fields_of_frame(dicom.fields, (header.identity.frame or 1) - 1)

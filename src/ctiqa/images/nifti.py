@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from gzip import BadGzipFile
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +26,8 @@ __all__ = ["describe_nifti"]
 
 _MM: Final = {"mm": 1.0, "unknown": 1.0, "meter": 1000.0, "micron": 0.001}
 _MOST_BYTES: Final = 8 << 30
+_FARTHEST_MM: Final = 1e6
+_SILENT: Final = 1000
 # A slice of a CT holds air somewhere and no value beyond what 16 bits hold.
 _AIR_AT_MOST_HU: Final = -200.0
 _HIGHEST_HU: Final = 66_000.0
@@ -92,7 +95,11 @@ def describe_nifti(place: Place, path: str) -> list[SliceHeader]:
         OSError: if the file cannot be read.
         RefusedError: if it is damaged or holds no such volume.
     """
-    image = _open(place.file)
+    with _guarded():
+        return list(_slices(_open(place.file), place.file, path))
+
+
+def _slices(image: Any, file: Path, path: str) -> Iterator[SliceHeader]:
     shape = image.shape[:3]
     if len(image.shape) < 3 or any(length != 1 for length in image.shape[3:]):
         raise RefusedError(f"it has {len(image.shape)} dimensions; give one volume of a CT")
@@ -111,24 +118,20 @@ def describe_nifti(place: Place, path: str) -> list[SliceHeader]:
     columns, rows, slices = (shape[axis] for axis in axes)
     normal = _vector(np.cross(affine[:3, 0], affine[:3, 1]) / (sides_mm[0] * sides_mm[1]))
     notes = ("read from NIfTI, which tells nothing of the acquisition",)
-    headers = []
     for index in range(slices):
         position = _vector(affine @ (columns - 1, rows - 1, index, 1))
-        headers.append(
-            SliceHeader(
-                identity=Identity(path=path, frame=index + 1, patient_key=patient_key(path)),
-                acquisition=Acquisition(),
-                pixel_mm=float(sides_mm[0]),
-                z_mm=float(np.dot(position, normal)),
-                rows=rows,
-                columns=columns,
-                pixels=NiftiPixels(place.file, axes, flips, index, float(slope), float(intercept)),
-                notes=notes,
-                normal=normal,
-                position_mm=position,
-            )
+        yield SliceHeader(
+            identity=Identity(path=path, frame=index + 1, patient_key=patient_key(path)),
+            acquisition=Acquisition(),
+            pixel_mm=float(sides_mm[0]),
+            z_mm=float(np.dot(position, normal)),
+            rows=rows,
+            columns=columns,
+            pixels=NiftiPixels(file, axes, flips, index, float(slope), float(intercept)),
+            notes=notes,
+            normal=normal,
+            position_mm=position,
         )
-    return headers
 
 
 def _vector(right_front_head: npt.NDArray[np.float64]) -> Vector:
@@ -138,36 +141,34 @@ def _vector(right_front_head: npt.NDArray[np.float64]) -> Vector:
 
 
 def _open(file: Path) -> Any:
-    nibabel = import_module("nibabel")
-    damage = (
-        nibabel.filebasedimages.ImageFileError,
-        nibabel.spatialimages.HeaderDataError,
-        EOFError,
-        KeyError,
-        TypeError,
-        ValueError,
-        zlib.error,
-    )
-    try:
-        with _silent():
-            image = nibabel.load(file)
-            offset = image.dataobj.offset
-    except damage as error:
-        raise RefusedError("its NIfTI header is damaged; convert the scan again") from error
+    image = import_module("nibabel").load(file)
     data_bytes = np.prod(image.shape, dtype=float) * image.get_data_dtype().itemsize
-    if file.suffix == ".nii" and file.stat().st_size < offset + data_bytes:
+    if file.suffix == ".nii" and file.stat().st_size < image.dataobj.offset + data_bytes:
         raise RefusedError(CUT_OFF)
     return image
 
 
 @contextmanager
-def _silent() -> Iterator[None]:
-    """Keep nibabel from telling on stderr what it repaired."""
+def _guarded() -> Iterator[None]:
+    """Turn every way for a header to be damaged into a refusal, and keep nibabel quiet."""
+    nibabel = import_module("nibabel")
     logger = import_module("nibabel.imageglobals").logger
     level = logger.level
-    logger.setLevel(1000)
+    logger.setLevel(_SILENT)
     try:
         yield
+    except (
+        nibabel.filebasedimages.ImageFileError,
+        nibabel.spatialimages.HeaderDataError,
+        BadGzipFile,
+        EOFError,
+        LookupError,
+        OverflowError,
+        TypeError,
+        ValueError,
+        zlib.error,
+    ) as error:
+        raise RefusedError("its NIfTI header is damaged; convert the scan again") from error
     finally:
         logger.setLevel(level)
 
@@ -178,6 +179,8 @@ def _orientation(
     """Return axes and flips that turn the array to right, front, head, and its affine then."""
     orientations = import_module("nibabel.orientations")
     affine = np.asarray(image.affine, float)
+    if not (np.abs(affine) < _FARTHEST_MM).all():
+        raise RefusedError("its affine is damaged; convert the scan again")
     codes = orientations.io_orientation(affine)
     if not np.isfinite(codes).all():
         raise RefusedError("its affine has no inverse; convert the scan again")
@@ -193,9 +196,10 @@ def _orientation(
 @lru_cache(maxsize=1)
 def _volume(file: Path, _changed: int) -> npt.NDArray[Any]:
     """Return the stored values of the volume last asked for; a .nii is mapped, not read."""
-    image = import_module("nibabel").load(file)
+    with _guarded():
+        image = import_module("nibabel").load(file)
     try:
         stored = image.dataobj.get_unscaled()
-    except (EOFError, zlib.error) as error:
+    except (BadGzipFile, EOFError, zlib.error) as error:
         raise ValueError(CUT_OFF) from error
     return stored.reshape(image.shape[:3])  # type: ignore[no-any-return]

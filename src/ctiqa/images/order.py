@@ -23,6 +23,11 @@ def in_order(headers: Sequence[SliceHeader]) -> tuple[list[SliceHeader], list[st
     location, instance number, file name.
     """
     names = sorted(headers, key=lambda header: (header.identity.path, header.identity.frame or 0))
+    ordered, notes = _ordered(names)
+    return ordered, [*notes, *_copy_notes(names)]
+
+
+def _ordered(names: list[SliceHeader]) -> tuple[list[SliceHeader], list[str]]:
     if all(header.position_mm is not None for header in names):
         ordered = sorted(names, key=_z)
         return ordered, [*_spacing_notes(ordered), *_tilt_notes(ordered)]
@@ -33,6 +38,18 @@ def in_order(headers: Sequence[SliceHeader]) -> tuple[list[SliceHeader], list[st
         ordered = sorted(names, key=lambda header: header.identity.instance_number or 0)
         return ordered, ["ordered by instance number, since positions are missing"]
     return names, ["ordered by file name, since positions and instance numbers are missing"]
+
+
+def _copy_notes(headers: list[SliceHeader]) -> list[str]:
+    known = [
+        (header.identity.sop_instance_uid, header.identity.frame)
+        for header in headers
+        if header.identity.sop_instance_uid
+    ]
+    copies = len(known) - len(set(known))
+    if not copies:
+        return []
+    return [f"{copies} of {len(headers)} images carry the SOP Instance UID of another"]
 
 
 def _z(header: SliceHeader) -> float:
@@ -50,8 +67,9 @@ def _spacing_notes(ordered: list[SliceHeader]) -> list[str]:
         usual = float(np.median(steps))
         gaps = steps[steps > _GAP * usual]
         if gaps.size:
+            many = "gap" if gaps.size == 1 else "gaps"
             notes.append(
-                f"{gaps.size} gaps, the widest of {gaps.max():.4g} mm where slices are"
+                f"{gaps.size} {many}, the widest of {gaps.max():.4g} mm where slices are"
                 f" {usual:.4g} mm apart"
             )
     thickness = {header.acquisition.slice_thickness_mm for header in ordered} - {None}

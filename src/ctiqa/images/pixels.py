@@ -11,6 +11,7 @@ from ctiqa.images.codecs import FrameLayout, StoredImage, decode_frame
 from ctiqa.images.ct_slice import AIR_HU, FloatImage, Mask
 from ctiqa.images.frames import Span
 from ctiqa.images.place import Place
+from ctiqa.images.refusal import RefusedError
 
 __all__ = ["DicomPixels", "Rescale", "inflated", "mask_padding"]
 
@@ -130,11 +131,14 @@ def inflated(file: BinaryIO, start: int) -> BinaryIO:
     """Return a deflated data set, inflated (DICOM PS3.5, A.5).
 
     Raises:
-        ValueError: if it is damaged or unfolds to more than any image needs.
+        zlib.error: if it is damaged.
+        RefusedError: if it unfolds to more than any image needs.
     """
     file.seek(start)
     inflate = zlib.decompressobj(-zlib.MAX_WBITS)
     whole = inflate.decompress(file.read(), _MOST_INFLATED_BYTES)
     if inflate.unconsumed_tail:
-        raise ValueError(f"it unfolds to more than {_MOST_INFLATED_BYTES >> 30} GiB")
+        raise RefusedError(
+            f"it unfolds to over {_MOST_INFLATED_BYTES >> 30} GiB; export it again, uncompressed"
+        )
     return BytesIO(whole)

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import BinaryIO
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipInfo
 
+from ctiqa.images.refusal import RefusedError
+
 __all__ = ["Member", "Place"]
 
 _LOCAL_HEADER_BYTES = 30
@@ -30,14 +32,14 @@ class Member:
         """Return where the file lies that the directory of a zip describes.
 
         Raises:
-            ValueError: if it is packed in a way this package does not unpack.
+            RefusedError: if it is packed in a way this package does not unpack.
         """
         if info.flag_bits & 0x1:
-            raise ValueError(
+            raise RefusedError(
                 "it is encrypted; unpack the zip with its password and give the folder"
             )
         if info.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
-            raise ValueError("the zip packs it in a rare way; unpack the zip and give the folder")
+            raise RefusedError("the zip packs it in a rare way; unpack the zip and give the folder")
         return cls(
             name=info.filename,
             offset=info.header_offset,
@@ -67,7 +69,7 @@ class Place:
 
         Raises:
             OSError: if the file cannot be read.
-            ValueError: if a zip's member is damaged.
+            RefusedError: if a zip's member is damaged.
         """
         if self.member is None:
             return self.file.open("rb")
@@ -82,7 +84,7 @@ def _unpack(place: Place) -> bytes:
         file.seek(member.offset)
         header = file.read(_LOCAL_HEADER_BYTES)
         if len(header) < _LOCAL_HEADER_BYTES or header[:4] != b"PK\3\4":
-            raise ValueError("the zip is damaged; make it anew")
+            raise RefusedError("the zip is damaged; make it anew")
         name_bytes, extra_bytes = struct.unpack("<HH", header[26:])
         file.seek(name_bytes + extra_bytes, 1)
         packed = file.read(member.packed_bytes)
@@ -91,9 +93,9 @@ def _unpack(place: Place) -> bytes:
         inflate = zlib.decompressobj(-zlib.MAX_WBITS).decompress
         unpacked = inflate(packed, max(member.bytes, 1)) if member.deflated else packed
     except zlib.error as error:
-        raise ValueError("the zip is damaged; make it anew") from error
+        raise RefusedError("the zip is damaged; make it anew") from error
     if zlib.crc32(unpacked) != member.crc:
-        raise ValueError("the zip is damaged; make it anew")
+        raise RefusedError("the zip is damaged; make it anew")
     return unpacked
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from ctiqa.images.ct_slice import CTSlice
 from ctiqa.images.dicom import describe_dicom
 from ctiqa.images.facts import patient_key
-from ctiqa.images.find import Found, find_files, is_nifti
+from ctiqa.images.find import Found, find_files, is_nifti, unreadable
 from ctiqa.images.nifti import describe_nifti
 from ctiqa.images.order import in_order
 from ctiqa.images.refusal import Refusal, RefusedError
@@ -86,7 +86,7 @@ def _describe(found: Found | Refusal) -> list[SliceHeader | Refusal]:
     except RefusedError as refused:
         return [Refusal(found.path, str(refused))]
     except OSError as error:
-        return [Refusal(found.path, f"it cannot be read ({error.strerror}); check its rights")]
+        return [Refusal(found.path, unreadable(error))]
 
 
 def _series(headers: Sequence[SliceHeader]) -> Iterator[Series]:

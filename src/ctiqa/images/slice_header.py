@@ -93,7 +93,14 @@ def read_errors(path: str) -> Iterator[None]:
         raise ReadError(f"{path}: {reason}; check the file") from error
     except RefusedError as refused:
         raise ReadError(f"{path}: {refused}") from refused
-    except (ValueError, RuntimeError, struct.error, zlib.error, MemoryError) as error:
+    except (
+        ValueError,
+        RuntimeError,
+        OverflowError,
+        struct.error,
+        zlib.error,
+        MemoryError,
+    ) as error:
         raise ReadError(
             f"{path}: its pixel data are damaged ({_first_line(error)}); send the image again from"
             " its source"

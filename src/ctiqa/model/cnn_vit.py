@@ -84,7 +84,8 @@ class Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return (N, T, W) of (N, T, W)."""
         x = x + self.attention(self.norm_attention(x))
-        return x + torch.as_tensor(self.mlp(self.norm_mlp(x)))
+        mixed: Tensor = x + self.mlp(self.norm_mlp(x))
+        return mixed
 
 
 class Attention(nn.Module):
@@ -137,7 +138,7 @@ def _block(
 
 
 def _draw(module: nn.Module) -> None:
-    """Draw the first weights as torchvision's ViT does; convolutions for the ReLU that follows."""
+    """Draw the first weights: convolutions for a ReLU behind them, the rest narrow as in BERT."""
     if isinstance(module, nn.Conv2d):
         nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
         nn.init.zeros_(module.bias)  # type: ignore[arg-type] # every convolution here has a bias

@@ -51,13 +51,24 @@ class NetworkShape:
     outputs: int = 1
 
     def __post_init__(self) -> None:
-        least = min(self.unshuffle, self.patch, self.width, self.depth, self.heads, self.outputs)
+        sizes = {
+            name: getattr(self, name)
+            for name in (
+                *("size", "unshuffle", "kernel", "down_channels", "patch"),
+                *("width", "depth", "heads", "mlp", "outputs"),
+            )
+        }
+        sizes["blocks"] = min(self.blocks, default=1)
+        if small := [name for name, value in sizes.items() if value < 1]:
+            raise RecipeError(f"[network] sizes are at least 1, unlike {small[0]}")
+        if not 0 <= self.padding <= self.kernel // 2:
+            raise RecipeError(
+                f"[network] padding lies in 0 to {self.kernel // 2} for filters of {self.kernel}"
+            )
         first, end = self.crop
-        if least < 1:
-            raise RecipeError("[network] sizes are at least 1")
         if not self.windows or any(width <= 0 for width, _ in self.windows):
             raise RecipeError("[network] windows holds pairs [width, level] with positive widths")
-        if self.size % max(2, self.unshuffle):
+        if self.size % self.unshuffle:
             raise RecipeError(f"[network] unshuffle {self.unshuffle} does not divide {self.size}")
         if not 0 <= first < end <= self.map_side:
             raise RecipeError(
@@ -72,7 +83,7 @@ class NetworkShape:
 
     @property
     def map_side(self) -> int:
-        """Side of the map that is cropped: 256 minus a pixel for each unpadded block of the paper."""
+        """Side of the map that is cropped; the paper's is 256 less a pixel for each block."""
         lost = (self.kernel - 1 - 2 * self.padding) * len(self.blocks)
         stride = 2 if self.unshuffle == 1 else 1
         return (self.size // self.unshuffle - lost) // stride
