@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -73,6 +74,18 @@ def test_other_settings_are_refused_by_name(
     with pytest.raises(CorpusError, match="begun with another realisation, seed: choose another"):
         build_corpus([scans], corpus.folder, settings=other, split_of=splits.get)
     assert contents(corpus.folder) == before
+
+
+def test_the_memory_of_a_build_does_not_grow_with_its_pixels(
+    corpus: Corpus, scans: Path, splits: dict[str, str]
+) -> None:
+    on_disk = sum(path.stat().st_size for path in corpus.folder.rglob("*.npy"))
+    tracemalloc.start()
+    build_corpus([scans], corpus.folder, settings=CorpusSettings(), split_of=splits.get)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert on_disk > 20e6
+    assert peak < 4e6
 
 
 def test_patients_without_a_split_are_left_out(scans: Path, tmp_path: Path) -> None:
