@@ -16,8 +16,7 @@ def card() -> Card:
         name="compact",
         description="A student of four teachers.",
         outputs=4,
-        window_width_hu=2000.0,
-        window_level_hu=0.0,
+        windows_hu=((2000.0, 0.0),),
         label={"reference": "ideal", "weights": [0.5, 0.5]},
         training_range=TrainingRange(kvp=(100.0, 140.0), kernels=("B30f", "STANDARD")),
         recipe='label = "ideal"\n',
@@ -45,7 +44,7 @@ def test_a_card_in_a_file_begins_with_its_schema_version(card: Card) -> None:
         ({"name": None}, "card.name"),
         ({"outputs": True}, "card.outputs"),
         ({"outputs": 4.0}, "card.outputs"),
-        ({"window_level_hu": "0"}, "card.window_level_hu"),
+        ({"windows_hu": "0"}, "card.windows_hu"),
         ({"training_range": {"kvp": [80, 140]}}, "card.training_range lacks kernels"),
         ({"data": [{"name": "LIDC-IDRI"}]}, "card.data lacks doi"),
         ({"notes": "chest only"}, "card.notes"),
@@ -81,8 +80,6 @@ def test_what_is_no_card_is_refused_in_one_sentence(text: str) -> None:
 
 
 def test_a_figure_that_json_cannot_hold_is_refused() -> None:
-    nan = Card(
-        name="broken", outputs=1, window_width_hu=1, window_level_hu=0, figures={"opm": math.nan}
-    )
+    nan = Card(name="broken", outputs=1, windows_hu=((1, 0),), figures={"opm": math.nan})
     with pytest.raises(ModelError, match="card of broken"):
         nan.to_json()

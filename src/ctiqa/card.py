@@ -83,8 +83,7 @@ class Card:
         description: one or two sentences.
         outputs: numbers that the network returns for a slice; their mean is the score.
         size: rows and columns of the slice that the network takes.
-        window_width_hu: width of the input window, which the network applies itself.
-        window_level_hu: its centre.
+        windows_hu: width and level of each input channel; the network windows the slice itself.
         label: the label recipe word for word.
         training_range: what the training scans were like.
         recipe: the training recipe word for word.
@@ -99,8 +98,7 @@ class Card:
     description: str = ""
     outputs: int
     size: int = 512
-    window_width_hu: float
-    window_level_hu: float
+    windows_hu: tuple[tuple[float, float], ...]
     label: dict[str, Any] = field(default_factory=dict)
     training_range: TrainingRange = TrainingRange()
     recipe: str = ""

@@ -1,12 +1,12 @@
 """Everything that can go wrong, as one small tree, drawn.
 
-    CtiqaError          one sentence: what, where, how to mend it
-    ├── ReadError       a file or folder holds no readable CT slice
-    ├── RecipeError     a recipe holds an unknown key or an impossible value
-    ├── CorpusError     a corpus is missing, incomplete or not what was asked for
-    ├── ModelError      a model file is missing, damaged or of another kind
-    ├── TableError      a table of scores lacks a column or holds no usable row
-    └── WriteError      a result could not be written whole, so nothing was written
+CtiqaError          one sentence: what, where, how to mend it
+├── ReadError       a file or folder holds no readable CT slice
+├── RecipeError     a recipe holds an unknown key or an impossible value
+├── CorpusError     a corpus is missing, incomplete or not what was asked for
+├── ModelError      a model file is missing, damaged or of another kind
+├── TableError      a table of scores lacks a column or holds no usable row
+└── WriteError      a result could not be written whole, so nothing was written
 """
 
 __all__ = [

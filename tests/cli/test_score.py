@@ -39,7 +39,7 @@ mean (float[N, 64, 64] hu) => (float[N, 1] scores)
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    card = Card(name="mean", outputs=1, size=64, window_width_hu=2000.0, window_level_hu=0.0)
+    card = Card(name="mean", outputs=1, size=64, windows_hu=((2000.0, 0.0),))
     network = onnx.parser.parse_model(NETWORK)
     onnx.helper.set_model_props(network, {"ctiqa_card": card.to_json()})
     path = tmp_path / "mean.onnx"

@@ -39,5 +39,6 @@ def test_slices_of_two_sizes_stand_side_by_side() -> None:
 
 
 def test_a_picture_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(WriteError, match="nothing was changed"):
-        write_picture([Panel(RAMP, ())], tmp_path / "absent" / "a.png", window=LUNG)
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(WriteError, match="nothing was written"):
+        write_picture([Panel(RAMP, ())], tmp_path / "file" / "a.png", window=LUNG)

@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from ctiqa.scoring.result import COLUMNS, ScoreReport, SeriesSummary, SliceResul
 def report_of(**facts: Any) -> ScoreReport:
     scored = {"path": "a.dcm", "score": 0.1 + 0.2, "status": "scored", "model": "mean"} | facts
     rows = (SliceResult(**scored), SliceResult(path="b.dcm", status="not_scored", reasons=("odd",)))
-    card = Card(name="mean", outputs=1, window_width_hu=2000.0, window_level_hu=0.0)
+    card = Card(name="mean", outputs=1, windows_hu=((2000.0, 0.0),))
     return ScoreReport(
         slices=rows, series=(SeriesSummary.of(rows),), card=card, model_sha256="ab" * 32
     )
@@ -86,24 +87,29 @@ def test_files_hold_what_was_promised(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 2
 
 
-@pytest.fixture
+@contextmanager
 def full_disk() -> Iterator[None]:
-    """Let no file grow beyond 100 bytes, as a disk does that is nearly full."""
+    """Let no file grow beyond 100 bytes, as a disk does that is nearly full.
+
+    Only round the write itself: pytest's own report may be going to a file.
+    """
     resource = pytest.importorskip("resource")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
-@pytest.mark.usefixtures("full_disk")
 @pytest.mark.parametrize("write", [write_csv, write_json])
 def test_a_full_disk_leaves_the_old_file_and_no_half_one(
     tmp_path: Path, write: Callable[[ScoreReport, Path], None]
 ) -> None:
     path = tmp_path / "scores"
     path.write_text("old")
-    with pytest.raises(WriteError, match=r"scores: File too large, so nothing was written"):
+    too_large = pytest.raises(WriteError, match=r"scores: File too large, so nothing was written")
+    with too_large, full_disk():
         write(report_of(), path)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]

@@ -36,8 +36,7 @@ def card() -> Card:
         name="mean",
         outputs=4,
         size=SIZE,
-        window_width_hu=2000.0,
-        window_level_hu=0.0,
+        windows_hu=((2000.0, 0.0),),
         training_range=TrainingRange(
             kvp=(100.0, 140.0),
             kernels=("B30f",),

@@ -237,7 +237,7 @@ def test_what_is_trained_comes_with_a_card_that_explains_it(
     network, card = finished(run, which, note={"licence": "CC-BY-4.0", "figures": {"opm": 2.5}})
     assert network(torch.zeros(1, 64, 64)).shape == (1, outputs)
     assert (card.name, card.outputs, card.size) == (f"run-{which}", outputs, 64)
-    assert (card.window_width_hu, card.licence, card.recipe) == (2000, "CC-BY-4.0", RECIPE)
+    assert (card.windows_hu, card.licence, card.recipe) == (((2000, 0),), "CC-BY-4.0", RECIPE)
     assert card.training_range.kernels == ("B30f",)
     assert card.figures["opm"] == 2.5
     assert card.trained.hours > 0

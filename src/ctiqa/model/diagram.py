@@ -118,7 +118,8 @@ rect {{ fill: #eef3f8; stroke: #44617b }}
 path {{ fill: none; stroke: #44617b }}
 </style>
 <defs>
-<marker id="head" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" orient="auto">
+<marker id="head" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8"
+ orient="auto">
 <polygon points="0,0 8,4 0,8" fill="#44617b"/>
 </marker>
 </defs>
@@ -174,4 +175,5 @@ def _svg_words(words: str, x: float, y: float, extra: str = "") -> str:
 def _svg_arrow(above: tuple[float, float, float], below: tuple[float, float, float]) -> str:
     (start, _, bottom), (end, top, _) = above, below
     bend = (bottom + top) / 2
-    return f'<path d="M{start:.1f} {bottom:.1f}V{bend:.1f}H{end:.1f}V{top:.1f}" marker-end="url(#head)"/>'
+    way = f"M{start:.1f} {bottom:.1f}V{bend:.1f}H{end:.1f}V{top:.1f}"
+    return f'<path d="{way}" marker-end="url(#head)"/>'

@@ -37,8 +37,10 @@ def _method(recipe: Recipe) -> Figure:
             (("the noise of a lower dose added", _doses(recipe)),),
             (
                 (
-                    f"label Q = {label.weight_psnr:g} PSNR + {label.weight_ssim:g} SSIM"
-                    " (equation 1)",
+                    (
+                        f"label Q = {label.weight_psnr:g} PSNR + {label.weight_ssim:g} SSIM"
+                        " (equation 1)"
+                    ),
                     f"against {references[label.reference]}",
                     *(
                         f"{name}: PSNR {low:g} to {high:g} dB as 0 to 1"
@@ -88,7 +90,9 @@ def _distillation(recipe: Recipe) -> Figure:
             ((f"label loss + {student.beta:g} x distillation loss  (equation 6)",),),
         ),
         (
-            f"L is the p-Huber loss (equation 3), p = {loss.p:g}, lambda = {loss.lambda_:g}, "
-            f"tail {loss.tail}.",
+            (
+                f"L is the p-Huber loss (equation 3), p = {loss.p:g}, lambda = {loss.lambda_:g}, "
+                f"tail {loss.tail}."
+            ),
         ),
     )

@@ -101,14 +101,12 @@ def _card(
 ) -> Card:
     """Return the card of a network, the last of ``results`` its own."""
     own = results[-1]
-    width_hu, level_hu = max(recipe.network.windows)
     reached = {"checked_on": own["checked_on"], "checked_images": own["checked_images"]}
     card = Card(
         name=f"{run.resolve().name}-{which}",
         outputs=_outputs(recipe, which),
         size=recipe.network.size,
-        window_width_hu=width_hu,
-        window_level_hu=level_hu,
+        windows_hu=recipe.network.windows,
         label=asdict(recipe.label),
         recipe=recipe.text,
         figures={} if which == "ensemble" else {"in_training": {**reached, **own["figures"]}},

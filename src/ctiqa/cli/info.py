@@ -1,0 +1,80 @@
+"""Show a model's card, or draw its network."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+__all__ = ["info"]
+
+
+def info(
+    model: Annotated[
+        Path | None, typer.Argument(help="An .onnx file; the shipped model if none is named.")
+    ] = None,
+    *,
+    recipe: Annotated[
+        Path | None, typer.Option("--recipe", "-r", help="Draw what this recipe trains instead.")
+    ] = None,
+    svg: Annotated[
+        Path | None, typer.Option(help="Write the drawings there, beside showing them.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Write the card as JSON.")] = False,
+) -> None:
+    """Show what a model says of itself, or draw Figures 1 to 3 of the paper from the code.
+
+    The drawings are read off the network as it runs: shapes, parameters, operations a slice. They
+    need the extra 'train'; the card does not.
+
+    Examples:
+    ctiqa info
+
+    ctiqa info --recipe recipes/paper2025.toml --svg figures.svg
+    """
+    if svg is not None and recipe is None:
+        raise typer.BadParameter("drawings need a recipe: add --recipe", param_hint="--svg")
+    if recipe is not None:
+        _draw(recipe, svg)
+        return
+    from ctiqa.scoring.scorer import Scorer
+
+    scorer = Scorer(model)
+    about = {**scorer.card.to_dict(), "sha256": scorer.sha256}
+    if as_json:
+        print(json.dumps(about, ensure_ascii=False, indent=2))
+    else:
+        print("\n".join(_lines(about)))
+
+
+def _draw(recipe: Path, svg: Path | None) -> None:
+    from ctiqa.cli.train import extra_installed
+
+    with extra_installed():
+        from ctiqa.model.diagram import as_svg, as_text
+        from ctiqa.training.figures import figures
+        from ctiqa.training.recipe import read_recipe
+    from ctiqa.files import write_whole
+
+    drawn = figures(read_recipe(recipe))
+    print("\n".join(as_text(figure) for figure in drawn))
+    if svg is not None:
+        write_whole(svg, as_svg(drawn).encode())
+
+
+def _lines(values: Mapping[str, Any], indent: str = "") -> Iterator[str]:
+    """Yield a card as indented lines; a recipe keeps its own lines."""
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield f"{indent}{key}:"
+            yield from _lines(value, indent + "  ")
+        elif isinstance(value, list | tuple) and value and isinstance(value[0], Mapping):
+            yield f"{indent}{key}:"
+            for item in value:
+                yield indent + "  " + ", ".join(f"{name} {held}" for name, held in item.items())
+        elif isinstance(value, str) and "\n" in value:
+            yield f"{indent}{key}:"
+            yield from (f"{indent}  {line}" for line in value.splitlines())
+        else:
+            yield f"{indent}{key}: {value}"
