@@ -49,15 +49,16 @@ class _Row:
 
     @classmethod
     def of(cls, boxes: tuple[Box, ...]) -> "_Row":
-        return cls(boxes, tuple(max(map(len, box)) + 4 for box in boxes))
+        # Odd widths, three blanks apart, make odd rows, whose middles can stand in one column.
+        return cls(boxes, tuple(max(map(len, box)) // 2 * 2 + 5 for box in boxes))
 
     @property
     def width(self) -> int:
-        return sum(self.widths) + 2 * (len(self.widths) - 1)
+        return sum(self.widths) + 3 * (len(self.widths) - 1)
 
     def middles(self, left: int) -> list[int]:
         """Return the column in which the arrows of each box run."""
-        starts = [left + sum(self.widths[:i]) + 2 * i for i in range(len(self.widths))]
+        starts = [left + sum(self.widths[:i]) + 3 * i for i in range(len(self.widths))]
         return [start + width // 2 for start, width in zip(starts, self.widths, strict=True)]
 
     def lines(self, left: int, *, arrives: bool, leaves: bool) -> Iterator[str]:
@@ -72,7 +73,7 @@ class _Row:
 
     @staticmethod
     def _joined(left: int, parts: Sequence[str]) -> str:
-        return " " * left + "  ".join(parts)
+        return " " * left + "   ".join(parts)
 
 
 def _edge(corners: str, width: int, mark: str) -> str:

@@ -1,9 +1,8 @@
 """Draw the paper's Figures 1 to 3 for a recipe: the method, the network, the distillation."""
 
-from dataclasses import replace
-
+from ctiqa.corpus.label import LabelRecipe
 from ctiqa.model.describe import network_figure
-from ctiqa.model.diagram import Figure
+from ctiqa.model.diagram import Box, Figure
 from ctiqa.training.recipe import Recipe
 
 __all__ = ["figures"]
@@ -18,41 +17,38 @@ def figures(recipe: Recipe) -> tuple[Figure, Figure, Figure]:
 
 
 def _method(recipe: Recipe) -> Figure:
-    label, teachers, student = recipe.label, recipe.teachers, recipe.student
-    references = {"ideal": "what the slice would be without noise", "routine": "the slice itself"}
-    limits = zip(label.windows, label.psnr_limits_db, strict=True)
-    members = tuple(
-        (
-            f"teacher {member}",
-            f"seed {teachers.seed(member)}",
-            *([] if teachers.select == "train" else [f"leaves out {teachers.fold(member)}"]),
-        )
-        for member in range(teachers.members)
+    teachers, student = recipe.teachers, recipe.student
+    members = (
+        (f"teacher {k}", f"seed {teachers.seed(k)}", f"leaves out part {teachers.fold(k)}")
+        for k in range(teachers.members)
     )
-    parted = f"Parts: {teachers.folds}, by {teachers.unit}; each teacher is checked on its own."
+    checked = {
+        "val": "is kept where it does best on its own part",
+        "train": "is kept where it does best on what it learns from",
+        "last": "is kept as it ends",
+    }[teachers.select]
     return Figure(
         "Figure 1. From scans to a score",
         (
             (("CT slices at the dose they were scanned with",),),
             (("the noise of a lower dose added", _doses(recipe)),),
-            (
-                (
-                    (
-                        f"label Q = {label.weight_psnr:g} PSNR + {label.weight_ssim:g} SSIM"
-                        " (equation 1)"
-                    ),
-                    f"against {references[label.reference]}",
-                    *(
-                        f"{name}: PSNR {low:g} to {high:g} dB as 0 to 1"
-                        for name, (low, high) in limits
-                    ),
-                ),
-            ),
-            members,
+            (_label(recipe.label),),
+            tuple(members),
             ((f"student: one network, {student.outputs} outputs", "distilled (Figure 3)"),),
             (("score: mean of the outputs, clipped to [0, 1]",),),
         ),
-        () if teachers.select == "train" else (parted,),
+        (f"{teachers.folds} parts of the training set, by {teachers.unit}; a teacher {checked}.",),
+    )
+
+
+def _label(label: LabelRecipe) -> Box:
+    against = {"ideal": "what the slice would be without noise", "routine": "the slice as scanned"}
+    limits = zip(label.windows, label.psnr_limits_db, strict=True)
+    return (
+        f"label Q = {label.weight_psnr:g} PSNR + {label.weight_ssim:g} SSIM  (equation 1)",
+        f"against {against[label.reference]}",
+        *(f"{name}: PSNR of {low:g} to {high:g} dB as 0 to 1" for name, (low, high) in limits),
+        *(["mean over the windows"] if len(label.windows) > 1 else []),
     )
 
 
@@ -66,33 +62,28 @@ def _doses(recipe: Recipe) -> str:
 
 def _distillation(recipe: Recipe) -> Figure:
     loss, student, count = recipe.loss, recipe.student, recipe.teachers.members
-    outputs = replace(recipe.network, outputs=student.outputs).outputs
     target = {
-        "vector": f"mean of L(s_k - t_k) over k = 1 to {outputs}",
-        "mean": "mean over k of L(s_k - mean t)",
+        "vector": f"mean of L(s_k - t_k) over k = 1 to {count}",
+        "mean": "L(mean s - mean t)",
     }[student.target]
-    judged = {"sample": "", "batch_all": " for all of the batch"}[student.gate]
+    judged = {"sample": "", "batch_all": " in the whole batch"}[student.gate]
+    p_huber = f"p = {loss.p:g}, lambda = {loss.lambda_:g}, tail {loss.tail}"
     return Figure(
         "Figure 3. Distillation",
         (
             (("a slice and its label y",),),
             (
                 (f"{count} teachers, frozen", f"t_1 to t_{count}"),
-                ("student, learning", f"s_1 to s_{outputs}"),
+                ("student, learning", f"s_1 to s_{student.outputs}"),
             ),
             (
                 (
                     "label loss         L(mean s - y)  (equation 4)",
                     f"distillation loss  {target}  (equation 5)",
-                    f"where the gate is open: |mean t - y| <= {student.epsilon:g}{judged}, else 0",
+                    f"if the gate is open: |mean t - y| <= {student.epsilon:g}{judged}; else 0",
                 ),
             ),
             ((f"label loss + {student.beta:g} x distillation loss  (equation 6)",),),
         ),
-        (
-            (
-                f"L is the p-Huber loss (equation 3), p = {loss.p:g}, lambda = {loss.lambda_:g}, "
-                f"tail {loss.tail}."
-            ),
-        ),
+        (f"L is the p-Huber loss (equation 3): {p_huber}.",),
     )
