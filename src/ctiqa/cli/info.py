@@ -41,11 +41,18 @@ def info(
     from ctiqa.scoring.scorer import Scorer
 
     scorer = Scorer(model)
-    about = {**scorer.card.to_dict(), "sha256": scorer.sha256}
+    card = scorer.card.to_dict()
     if as_json:
-        print(json.dumps(about, ensure_ascii=False, indent=2))
-    else:
-        print("\n".join(_lines(about)))
+        print(json.dumps({**card, "sha256": scorer.sha256}, ensure_ascii=False, indent=2))
+        return
+    recipe_text = card.pop("recipe")
+    about = {
+        "sha256": scorer.sha256,
+        "checked": "the network takes and returns what the card says",
+        **card,
+        "recipe": recipe_text,
+    }
+    print("\n".join(_lines(about)))
 
 
 def _draw(recipe: Path, svg: Path | None) -> None:
@@ -65,16 +72,31 @@ def _draw(recipe: Path, svg: Path | None) -> None:
 
 def _lines(values: Mapping[str, Any], indent: str = "") -> Iterator[str]:
     """Yield a card as indented lines; a recipe keeps its own lines."""
+    within = indent + "  "
     for key, value in values.items():
         if isinstance(value, Mapping):
             yield f"{indent}{key}:"
-            yield from _lines(value, indent + "  ")
-        elif isinstance(value, list | tuple) and value and isinstance(value[0], Mapping):
+            yield from _lines(value, within)
+        elif isinstance(value, list | tuple) and isinstance(next(iter(value), None), Mapping):
             yield f"{indent}{key}:"
             for item in value:
-                yield indent + "  " + ", ".join(f"{name} {held}" for name, held in item.items())
+                yield within + ", ".join(f"{name} {_plain(held)}" for name, held in item.items())
+        elif key == "notes" and value:
+            yield f"{indent}{key}:"
+            yield from (within + note for note in value)
         elif isinstance(value, str) and "\n" in value:
             yield f"{indent}{key}:"
-            yield from (f"{indent}  {line}" for line in value.splitlines())
+            yield from (within + line if line else "" for line in value.splitlines())
         else:
-            yield f"{indent}{key}: {value}"
+            yield f"{indent}{key}: {_plain(value)}"
+
+
+def _plain(value: Any) -> str:
+    if value is None:
+        return "unknown"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list | tuple):
+        inner = (f"({_plain(each)})" if isinstance(each, list | tuple) else each for each in value)
+        return ", ".join(each if isinstance(each, str) else _plain(each) for each in inner)
+    return str(value)

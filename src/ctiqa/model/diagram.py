@@ -145,7 +145,7 @@ def _figure_width(figure: Figure) -> float:
 
 def _svg_figure(figure: Figure, middle: float, top: float) -> tuple[list[str], float]:
     """Return a figure's elements around the column ``middle``, and where the next may begin."""
-    parts = [_svg_words(figure.title, middle, top, 'class="title" text-anchor="middle"')]
+    parts = [_svg_words(figure.title, middle, top, ' class="title" text-anchor="middle"')]
     top += _LINE
     ends: list[list[tuple[float, float, float]]] = []
     for row in figure.rows:
@@ -170,7 +170,7 @@ def _svg_figure(figure: Figure, middle: float, top: float) -> tuple[list[str], f
 
 
 def _svg_words(words: str, x: float, y: float, extra: str = "") -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" {extra}>{escape(words)}</text>'
+    return f'<text x="{x:.1f}" y="{y:.1f}"{extra}>{escape(words)}</text>'
 
 
 def _svg_arrow(above: tuple[float, float, float], below: tuple[float, float, float]) -> str:

@@ -43,7 +43,7 @@ def export(network: nn.Module, card: Card, path: Path) -> None:
         ours = network(slices).numpy()
     if ours.shape != (len(slices), card.outputs):
         raise ModelError(
-            f"the network returns {ours.shape[1:]} scores a slice, but its card says "
+            f"the network returns {ours.shape[-1]} scores a slice, but its card says "
             f"{card.outputs}; make the card anew"
         )
     model = _traced(network, slices)

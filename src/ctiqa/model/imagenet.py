@@ -2,6 +2,7 @@
 
 import pickle
 import re
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,6 +34,12 @@ _INSIDE = {
     "mlp.3": "mlp.2",
 }
 _HEAD = "heads."
+
+# Bytes that are no weights are followed as instructions until one of them cannot be.
+_DAMAGE = (
+    *(SafetensorError, pickle.UnpicklingError, struct.error, EOFError, RuntimeError),
+    *(ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError),
+)
 
 
 def load_imagenet_vit(network: CnnVit, path: Path) -> None:
@@ -72,12 +79,13 @@ def _tensors(path: Path) -> dict[str, Tensor]:
     """Return what a file of weights holds; nothing in it is run."""
     try:
         if path.suffix == ".safetensors":
-            return safetensors.torch.load_file(path)
-        held = torch.load(path, map_location="cpu", weights_only=True)
+            return safetensors.torch.load(path.read_bytes())
+        with path.open("rb") as file:
+            held = torch.load(file, map_location="cpu", weights_only=True)
     except OSError as error:
         reason = error.strerror or "it cannot be read"
         raise ModelError(f"{path}: {reason}; name a file of ViT weights in [vit]") from error
-    except (SafetensorError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+    except _DAMAGE as error:
         raise ModelError(
             f"{path} is damaged or holds more than tensors; save the state dict of torchvision's "
             "vit_b_16 as .pth or .safetensors"

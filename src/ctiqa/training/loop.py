@@ -35,14 +35,14 @@ def make_fabric(precision: Precision, *, accelerator: str = "auto", devices: int
     """Return the Fabric that carries device, precision and ranks, launched.
 
     Raises:
-        CtiqaError: if there is no such accelerator, or not as many devices.
+        CtiqaError: if there is no such accelerator, or not as many devices, or its package lacks.
     """
     if accelerator == "auto":
         accelerator = "cuda" if torch.cuda.is_available() else "cpu"
     mixed = [] if precision == "32-true" else [_ExactInput(precision, device=accelerator)]
     try:
         fabric = Fabric(accelerator=accelerator, devices=devices, plugins=[*mixed])
-    except (ValueError, RuntimeError) as error:
+    except (ValueError, RuntimeError, ModuleNotFoundError) as error:
         raise CtiqaError(f"training cannot run on {devices} x {accelerator}: {error}") from error
     fabric.launch()
     return fabric
