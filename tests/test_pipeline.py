@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from ctiqa.cli.main import app
@@ -45,11 +46,16 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     note = re.search(r"^```toml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
     assert note
     (folder / "data.toml").write_text(note[1], "utf-8")
+    threads = torch.get_num_threads()
+    # Threads that wait for one another cost more here than they bring.
+    torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
+        patch.setenv("OMP_NUM_THREADS", "1")
         for command in re.findall(r"^ctiqa (.+)$", PAGE, re.MULTILINE):
             done = CliRunner().invoke(app, shlex.split(command))
             assert done.exit_code == 0, f"{command}: {done.stderr} {done.exception!r}"
+    torch.set_num_threads(threads)
     return folder
 
 

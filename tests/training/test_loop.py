@@ -272,7 +272,7 @@ def test_two_devices_share_the_examples_of_an_epoch_and_one_of_them_writes(
     script.write_text(TWO.format(tests=str(Path(__file__).parent)))
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     command = [sys.executable, str(script), str(folder)]
-    subprocess.run(command, check=True, timeout=120, capture_output=True, env=environment)
+    subprocess.run(command, check=True, timeout=300, capture_output=True, env=environment)
     seen = [(folder / f"seen-{rank}-of-2").read_text().split() for rank in (0, 1)]
     whole = torch.cat([some.q for some in fakes.NoisySquares().epoch(0, seed=3, batch=4)])
     assert sorted(map(float, seen[0] + seen[1])) == pytest.approx(sorted(whole.tolist()))

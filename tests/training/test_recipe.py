@@ -1,12 +1,13 @@
 """A recipe is read strictly."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ctiqa.errors import RecipeError
-from ctiqa.training.recipe import parse_recipe, read_recipe
+from ctiqa.training.recipe import VitStart, parse_recipe, read_recipe
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.toml"))
 
@@ -43,6 +44,13 @@ def test_the_recipe_of_the_paper_holds_the_numbers_of_its_section_3_1() -> None:
     assert (recipe.teachers.members, recipe.student.epochs) == (4, 20)
     assert (recipe.student.beta, recipe.student.epsilon) == (0.75, 0.05)
     assert recipe.student.select == "train"
+
+
+def test_a_large_transformer_without_imagenet_weights_is_cautioned_against() -> None:
+    paper = read_recipe(RECIPES[0].with_name("paper2025.toml"))
+    assert "85 million weights are drawn at random" in paper.caution
+    assert replace(paper, vit=VitStart(weights="vit.pth")).caution == ""
+    assert read_recipe(RECIPES[0].with_name("compact.toml")).caution == ""
 
 
 def test_whole_numbers_serve_where_numbers_are_wanted() -> None:

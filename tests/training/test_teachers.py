@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import torch
 from lightning_fabric import Fabric
+from safetensors.torch import save_file
+from torchvision.models import VisionTransformer
 
 from ctiqa.corpus.store import Corpus
 from ctiqa.errors import CorpusError, ModelError, RecipeError
@@ -18,6 +20,7 @@ from ctiqa.training.finished import finished, read_note
 from ctiqa.training.loop import make_fabric
 from ctiqa.training.recipe import parse_recipe
 from ctiqa.training.teachers import (
+    first_network,
     load_teachers,
     new_network,
     share_out,
@@ -220,6 +223,23 @@ def test_a_student_can_start_as_its_first_teacher() -> None:
     hu = 100 * torch.randn(2, 64, 64)
     expected = teacher.eval()(hu).expand(2, 3)
     torch.testing.assert_close(student.eval()(hu), expected)
+
+
+def test_training_starts_from_the_transformer_of_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "vit.safetensors"
+    vit = VisionTransformer(
+        image_size=32, patch_size=16, num_layers=1, num_heads=2, hidden_dim=8, mlp_dim=8
+    )
+    save_file(vit.state_dict(), path)
+    plan = recipe(vit={"weights": str(path)})
+    network = first_network(plan, seed=1)
+    assert torch.equal(network.embed.weight, vit.conv_proj.weight)
+    assert torch.equal(network.head.weight, first_network(recipe(), seed=1).head.weight)
+    # What is trained already is opened without it.
+    path.unlink()
+    new_network(plan, seed=1)
+    with pytest.raises(ModelError, match="name a file of ViT weights"):
+        first_network(plan, seed=1)
 
 
 def test_the_teachers_are_not_changed_by_distillation(

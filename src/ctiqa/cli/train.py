@@ -50,6 +50,8 @@ def train(
         from ctiqa.training.recipe import read_recipe
         from ctiqa.training.teachers import train_teachers
     read = read_recipe(recipe)
+    if read.caution:
+        stderr().print(f"caution: {read.caution}")
     where = Where(run, read.optimiser.precision, accelerator, devices, threads)
     with training(where) as (fabric, watch):
         train_teachers(

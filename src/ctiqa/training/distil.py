@@ -14,8 +14,8 @@ from ctiqa.training.losses import Cost, student_loss
 from ctiqa.training.recipe import OptimiserPlan, Recipe
 from ctiqa.training.teachers import (
     begin,
+    first_network,
     load_teachers,
-    new_network,
     origin,
     report,
     share_out,
@@ -66,7 +66,7 @@ def distil(
     """
     plan, folder = recipe.student, student_folder(run)
     ensemble = load_teachers(run, recipe)
-    student = new_network(recipe, seed=plan.seed, outputs=plan.outputs)
+    student = first_network(recipe, seed=plan.seed, outputs=plan.outputs)
     if plan.init == "teacher":
         repeat_outputs(ensemble.first, student)
     if recipe.optimiser.channels_last:

@@ -239,6 +239,17 @@ class Recipe:
             "the student's lr lies below lr_min",
         )
 
+    @property
+    def caution(self) -> str:
+        """What a person should hear before a long training; "" if nothing (METHOD 1.3, row 18)."""
+        weights = 12 * self.network.width**2 * self.network.depth  # 12 W^2 in a transformer block
+        if self.vit.weights or weights < 50e6:
+            return ""
+        return (
+            f"the transformer's {weights / 1e6:.0f} million weights are drawn at random, and a few "
+            "thousand slices cannot train so many: give a file of ImageNet weights in [vit]"
+        )
+
 
 def read_recipe(path: Path) -> Recipe:
     """Return the recipe in a TOML file.

@@ -15,6 +15,7 @@ from ctiqa.corpus.store import Corpus
 from ctiqa.errors import CorpusError, ModelError, RecipeError, WriteError
 from ctiqa.files import write_whole
 from ctiqa.model.cnn_vit import CnnVit
+from ctiqa.model.imagenet import load_imagenet_vit
 from ctiqa.training.checkpoint import CHECKPOINT, HISTORY, WEIGHTS, load_weights, write_json
 from ctiqa.training.course import Course, Examples, Row, Watch
 from ctiqa.training.judge import kept
@@ -29,6 +30,7 @@ __all__ = [
     "Ensemble",
     "Share",
     "begin",
+    "first_network",
     "load_teachers",
     "new_network",
     "origin",
@@ -207,15 +209,27 @@ def train_teachers(
             keep="last" if plan.select == "last" else "best",
             origin=origin(corpus),
         )
-        rows = fit(fabric, new_network(recipe, seed=seed), course, watch)
+        rows = fit(fabric, first_network(recipe, seed=seed), course, watch)
         if fabric.is_global_zero:
             report(course, share, rows, corpus, fabric)
 
 
 def new_network(recipe: Recipe, *, seed: int, outputs: int = 1) -> CnnVit:
-    """Return the network of a recipe, its weights drawn by ``seed`` or read from its file."""
+    """Return the network of a recipe, its weights drawn by ``seed``."""
     torch.manual_seed(seed)
     return CnnVit(replace(recipe.network, outputs=outputs))
+
+
+def first_network(recipe: Recipe, *, seed: int, outputs: int = 1) -> CnnVit:
+    """Return a network as training starts it: drawn, its transformer from a file if one is given.
+
+    Raises:
+        ModelError: if the file cannot be read or does not fit the network.
+    """
+    network = new_network(recipe, seed=seed, outputs=outputs)
+    if recipe.vit.weights:
+        load_imagenet_vit(network, Path(recipe.vit.weights))
+    return network
 
 
 def origin(corpus: Corpus) -> dict[str, str]:
