@@ -15,7 +15,6 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from io import BytesIO
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -42,6 +41,7 @@ Act = Callable[[], int]
 def main() -> None:
     wanted = arguments()
     torch.set_num_threads(wanted.threads)
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
     with scan_or_phantom(wanted.scan) as scan:
         slices = [header.load() for series in ctiqa.read(scan).series for header in series.headers]
         chosen = slices[:: max(1, len(slices) // SLICES_OF_THE_OTHERS)][:SLICES_OF_THE_OTHERS]
@@ -54,6 +54,8 @@ def main() -> None:
         }
         rates = timed(acts)
     print(f"{scan.name}: {len(slices)} slices, {wanted.threads} threads, median of {ROUNDS} rounds")
+    # Work of others slows an engine whose threads wait for one another far more than ours.
+    print(f"load before the first round, 0 on a quiet machine: {load:.1f}\n")
     print(f"{'':32}slices/s   ms a slice   ctiqa.score is faster by")
     first = next(iter(rates.values()))
     for name, rate in rates.items():
@@ -96,7 +98,8 @@ def ours(scan: Path, model: Path | None, threads: int) -> Act:
 
     def act() -> int:
         rows = ctiqa.score(scan, model=scorer, threads=threads).slices
-        assert all(row.score is not None for row in rows), "a slice was not scored"  # noqa: S101
+        if unscored := [row.path for row in rows if row.score is None]:
+            raise SystemExit(f"{unscored[0]} was not scored; name a scan of axial CT slices")
         return len(rows)
 
     return act
@@ -130,17 +133,16 @@ def swin_eager(hu: Images) -> Act:
 
 def swin_engine(hu: Images, threads: int) -> Act:
     images = swin_input(hu)
-    file = BytesIO()
     with warnings.catch_warnings(action="ignore"):  # the exporter warns of itself
         exported = torch.onnx.export(
             swin(), (torch.from_numpy(images[0]),), dynamo=True, verbose=False
         )
     if exported is None:
         raise RuntimeError("PyTorch exported nothing")
-    file.write(exported.model_proto.SerializeToString())
+    data = exported.model_proto.SerializeToString()
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
-    session = ort.InferenceSession(file.getvalue(), options, providers=["CPUExecutionProvider"])
+    session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
     return lambda: sum(len(session.run(None, {name: each})[0]) for each in images)
 
