@@ -15,6 +15,7 @@ from torchvision.models import VisionTransformer
 from ctiqa.corpus.store import Corpus
 from ctiqa.errors import CorpusError, ModelError, RecipeError
 from ctiqa.training.checkpoint import load_tensors
+from ctiqa.training.course import share_for
 from ctiqa.training.distil import distil, repeat_outputs, student_fold
 from ctiqa.training.finished import finished, read_note
 from ctiqa.training.loop import make_fabric
@@ -23,7 +24,6 @@ from ctiqa.training.teachers import (
     first_network,
     load_teachers,
     new_network,
-    share_out,
     teacher_folder,
     train_teachers,
 )
@@ -62,7 +62,7 @@ def run(
 
 def test_a_test_patient_is_never_learnt_from_nor_checked_on(corpus: Corpus) -> None:
     for fold in (None, 0, 1, 2):
-        share = share_out(corpus, recipe(), fold=fold, on_training=False)
+        share = share_for(corpus, recipe(), fold=fold, on_training=False)
         learnt = {corpus.slices[index].facts.patient for index in share.train.indices}
         assert "test" not in learnt | patients_of(corpus, share.check.pairs)
 
@@ -70,7 +70,7 @@ def test_a_test_patient_is_never_learnt_from_nor_checked_on(corpus: Corpus) -> N
 def test_each_fold_is_left_out_once_and_nobody_is_on_both_sides(corpus: Corpus) -> None:
     out = []
     for fold in range(3):
-        share = share_out(corpus, recipe(), fold=fold, on_training=False)
+        share = share_for(corpus, recipe(), fold=fold, on_training=False)
         learnt = {corpus.slices[index].facts.patient for index in share.train.indices}
         checked = patients_of(corpus, share.check.pairs)
         assert not learnt & checked
@@ -82,7 +82,7 @@ def test_each_fold_is_left_out_once_and_nobody_is_on_both_sides(corpus: Corpus) 
 
 def test_all_doses_of_a_slice_stay_on_one_side_where_slices_are_shared_out(corpus: Corpus) -> None:
     plan = recipe(teachers={"unit": "slice"})
-    share = share_out(corpus, plan, fold=0, on_training=False)
+    share = share_for(corpus, plan, fold=0, on_training=False)
     checked = {index for index, _ in share.check.pairs}
     assert not checked & set(share.train.indices)
     assert len(share.check) == 4 * len(checked)
@@ -90,7 +90,7 @@ def test_all_doses_of_a_slice_stay_on_one_side_where_slices_are_shared_out(corpu
 
 def test_single_images_can_be_shared_out_as_the_paper_does_it(corpus: Corpus) -> None:
     plan = recipe(teachers={"unit": "image"}, examples={"doses": (1.0, 0.75, 0.5, 0.25)})
-    shares = [share_out(corpus, plan, fold=fold, on_training=False) for fold in range(3)]
+    shares = [share_for(corpus, plan, fold=fold, on_training=False) for fold in range(3)]
     checked = [pair for share in shares for pair in share.check.pairs]
     assert len(checked) == len(set(checked)) == 3 * 2 * 4
     # Twice each, by passes_per_epoch.
@@ -98,7 +98,7 @@ def test_single_images_can_be_shared_out_as_the_paper_does_it(corpus: Corpus) ->
 
 
 def test_a_network_can_be_checked_on_what_it_learns_from(corpus: Corpus) -> None:
-    share = share_out(corpus, recipe(), fold=0, on_training=True)
+    share = share_for(corpus, recipe(), fold=0, on_training=True)
     learnt = {corpus.slices[index].facts.patient for index in share.train.indices}
     assert patients_of(corpus, share.check.pairs) == learnt
     assert share.checked_on == "training images"
@@ -107,13 +107,13 @@ def test_a_network_can_be_checked_on_what_it_learns_from(corpus: Corpus) -> None
 def test_more_folds_than_patients_are_refused(corpus: Corpus) -> None:
     plan = recipe(teachers={"folds": 5})
     with pytest.raises(CorpusError, match="3 patients cannot be shared out among 5 folds"):
-        share_out(corpus, plan, fold=0, on_training=False)
+        share_for(corpus, plan, fold=0, on_training=False)
 
 
 def test_a_dose_that_the_corpus_does_not_hold_is_refused(corpus: Corpus) -> None:
     plan = recipe(examples={"doses": (1.0, 0.1)})
     with pytest.raises(CorpusError, match=r"holds no images at dose 0\.1"):
-        share_out(corpus, plan, fold=0, on_training=False)
+        share_for(corpus, plan, fold=0, on_training=False)
 
 
 def test_the_student_leaves_out_a_part_that_all_teachers_saw_or_nothing() -> None:

@@ -1,16 +1,30 @@
 """What one network is taught, on what it is judged, and who is told."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
 from torch import Tensor
 
+from ctiqa.corpus.examples import FixedExamples, FreshExamples
+from ctiqa.corpus.split import folds
+from ctiqa.corpus.store import Corpus
+from ctiqa.errors import CorpusError
 from ctiqa.training.losses import Cost
-from ctiqa.training.recipe import OptimiserPlan
+from ctiqa.training.recipe import OptimiserPlan, Recipe
 
-__all__ = ["Batch", "Course", "Examples", "Images", "Keep", "Row", "Watch"]
+__all__ = [
+    "Batch",
+    "Course",
+    "Examples",
+    "Images",
+    "Keep",
+    "Row",
+    "Share",
+    "Watch",
+    "share_for",
+]
 
 Keep: TypeAlias = Literal["best", "last"]
 
@@ -86,3 +100,73 @@ class Course:
     seed: int
     keep: Keep = "best"
     origin: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one network learns from and what it is checked on.
+
+    Args:
+        train: examples to learn from.
+        check: images to judge on.
+        left_out: images held back, by the pseudonym of their patient.
+        checked_on: "images left out" or "training images", for the result.
+    """
+
+    train: Examples
+    check: FixedExamples
+    left_out: dict[str, int]
+    checked_on: str
+
+
+def share_for(corpus: Corpus, recipe: Recipe, *, fold: int | None, on_training: bool) -> Share:
+    """Share split "train" out between learning and checking (METHOD 1.3, rows 7 to 9).
+
+    Args:
+        corpus: open.
+        recipe: its examples, label and folds.
+        fold: the part to leave out; None leaves out nothing.
+        on_training: check on what is learnt from, even where something is left out.
+
+    Raises:
+        CorpusError: if there are too few patients, or the corpus lacks a dose of the recipe.
+    """
+    plan, teachers = recipe.examples, recipe.teachers
+    held = corpus.settings.image_doses
+    doses = held if plan.doses == "fresh" else plan.doses
+    if missing := set(doses) - set(held):
+        raise CorpusError(
+            f"{corpus.folder} holds no images at dose {', '.join(map(str, sorted(missing)))}, "
+            f"only at {', '.join(map(str, held))}; make it with these doses or change the recipe"
+        )
+    pairs = [(i, held.index(dose)) for i in corpus.where("train") for dose in doses]
+    groups = [_group(corpus, pair, teachers.unit) for pair in pairs]
+    parts = folds(groups, count=teachers.folds, seed=teachers.fold_seed, unit=teachers.unit)
+    learnt = [pair for pair, part in zip(pairs, parts, strict=True) if part != fold]
+    out = [pair for pair, part in zip(pairs, parts, strict=True) if part == fold]
+    on_training = on_training or not out
+    slices = sorted({index for index, _ in learnt})
+    train: Examples = (
+        FreshExamples(
+            corpus,
+            slices,
+            recipe.label,
+            passes=plan.passes_per_epoch,
+            routine_share=plan.routine_share,
+            lowest_dose=plan.lowest_dose,
+        )
+        if plan.doses == "fresh"
+        else FixedExamples(corpus, slices, recipe.label, chosen=learnt * plan.passes_per_epoch)
+    )
+    judged = learnt if on_training else out
+    check = FixedExamples(corpus, (), recipe.label, turned=False, chosen=judged)
+    owners = [corpus.slices[index].facts.patient for index, _ in out]
+    words = "training images" if on_training else "images left out"
+    return Share(train, check, {name: owners.count(name) for name in sorted(set(owners))}, words)
+
+
+def _group(corpus: Corpus, pair: tuple[int, int], unit: str) -> Hashable:
+    """Return what an image must stay together with."""
+    if unit == "patient":
+        return corpus.slices[pair[0]].facts.patient
+    return pair[0] if unit == "slice" else pair

@@ -8,7 +8,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from ctiqa.corpus.store import Corpus
-from ctiqa.training.course import Course, Watch
+from ctiqa.training.course import Course, Watch, share_for
 from ctiqa.training.loop import fit
 from ctiqa.training.losses import Cost, student_loss
 from ctiqa.training.recipe import OptimiserPlan, Recipe
@@ -18,7 +18,6 @@ from ctiqa.training.teachers import (
     load_teachers,
     origin,
     report,
-    share_out,
 )
 
 __all__ = ["distil", "repeat_outputs", "student_fold", "student_folder"]
@@ -79,7 +78,7 @@ def distil(
         # A tensor of inference mode cannot take part in a gradient; its copy can.
         return student_loss(scores, taught.clone(), q, recipe.loss, plan.distillation)
 
-    share = share_out(corpus, recipe, fold=student_fold(recipe), on_training=plan.select == "train")
+    share = share_for(corpus, recipe, fold=student_fold(recipe), on_training=plan.select == "train")
     begin(folder, recipe, fabric, restart=restart)
     course = Course(
         folder=folder,

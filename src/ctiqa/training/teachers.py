@@ -1,7 +1,7 @@
 """Train the ensemble."""
 
-from collections.abc import Hashable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,15 +9,13 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from ctiqa.corpus.examples import FixedExamples, FreshExamples
-from ctiqa.corpus.split import folds
 from ctiqa.corpus.store import Corpus
-from ctiqa.errors import CorpusError, ModelError, RecipeError, WriteError
+from ctiqa.errors import ModelError, RecipeError, WriteError
 from ctiqa.files import write_whole
 from ctiqa.model.cnn_vit import CnnVit
 from ctiqa.model.imagenet import load_imagenet_vit
 from ctiqa.training.checkpoint import CHECKPOINT, HISTORY, WEIGHTS, load_weights, write_json
-from ctiqa.training.course import Course, Examples, Row, Watch
+from ctiqa.training.course import Course, Row, Share, Watch, share_for
 from ctiqa.training.judge import kept
 from ctiqa.training.loop import fit
 from ctiqa.training.losses import Cost, label_loss
@@ -28,14 +26,12 @@ __all__ = [
     "RECIPE",
     "RESULT",
     "Ensemble",
-    "Share",
     "begin",
     "first_network",
     "load_teachers",
     "new_network",
     "origin",
     "report",
-    "share_out",
     "teacher_folder",
     "train_teachers",
 ]
@@ -59,76 +55,6 @@ class Ensemble(nn.Module):
     def forward(self, hu: torch.Tensor) -> torch.Tensor:
         """Return (N, K) scores of (N, 512, 512) slices in HU."""
         return torch.cat([member(hu) for member in self.members], dim=1)
-
-
-@dataclass(frozen=True)
-class Share:
-    """What one network learns from and what it is checked on.
-
-    Args:
-        train: examples to learn from.
-        check: images to judge on.
-        left_out: images held back, by the pseudonym of their patient.
-        checked_on: "images left out" or "training images", for the result.
-    """
-
-    train: Examples
-    check: FixedExamples
-    left_out: dict[str, int]
-    checked_on: str
-
-
-def share_out(corpus: Corpus, recipe: Recipe, *, fold: int | None, on_training: bool) -> Share:
-    """Share split "train" out between learning and checking (METHOD 1.3, rows 7 to 9).
-
-    Args:
-        corpus: open.
-        recipe: its examples, label and folds.
-        fold: the part to leave out; None leaves out nothing.
-        on_training: check on what is learnt from, even where something is left out.
-
-    Raises:
-        CorpusError: if there are too few patients, or the corpus lacks a dose of the recipe.
-    """
-    plan, teachers = recipe.examples, recipe.teachers
-    held = corpus.settings.image_doses
-    doses = held if plan.doses == "fresh" else plan.doses
-    if missing := set(doses) - set(held):
-        raise CorpusError(
-            f"{corpus.folder} holds no images at dose {', '.join(map(str, sorted(missing)))}, "
-            f"only at {', '.join(map(str, held))}; make it with these doses or change the recipe"
-        )
-    pairs = [(i, held.index(dose)) for i in corpus.where("train") for dose in doses]
-    groups = [_group(corpus, pair, teachers.unit) for pair in pairs]
-    parts = folds(groups, count=teachers.folds, seed=teachers.fold_seed, unit=teachers.unit)
-    learnt = [pair for pair, part in zip(pairs, parts, strict=True) if part != fold]
-    out = [pair for pair, part in zip(pairs, parts, strict=True) if part == fold]
-    on_training = on_training or not out
-    slices = sorted({index for index, _ in learnt})
-    train: Examples = (
-        FreshExamples(
-            corpus,
-            slices,
-            recipe.label,
-            passes=plan.passes_per_epoch,
-            routine_share=plan.routine_share,
-            lowest_dose=plan.lowest_dose,
-        )
-        if plan.doses == "fresh"
-        else FixedExamples(corpus, slices, recipe.label, chosen=learnt * plan.passes_per_epoch)
-    )
-    judged = learnt if on_training else out
-    check = FixedExamples(corpus, (), recipe.label, turned=False, chosen=judged)
-    owners = [corpus.slices[index].facts.patient for index, _ in out]
-    words = "training images" if on_training else "images left out"
-    return Share(train, check, {name: owners.count(name) for name in sorted(set(owners))}, words)
-
-
-def _group(corpus: Corpus, pair: tuple[int, int], unit: str) -> Hashable:
-    """Return what an image must stay together with."""
-    if unit == "patient":
-        return corpus.slices[pair[0]].facts.patient
-    return pair[0] if unit == "slice" else pair
 
 
 def teacher_folder(run: Path, member: int) -> Path:
@@ -195,7 +121,7 @@ def train_teachers(
     begin(run, recipe, fabric, restart=restart and members is None)
     for member in chosen:
         folder, seed = teacher_folder(run, member), plan.seed(member)
-        share = share_out(
+        share = share_for(
             corpus, recipe, fold=plan.fold(member), on_training=plan.select == "train"
         )
         begin(folder, recipe, fabric, restart=restart)
