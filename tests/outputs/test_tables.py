@@ -87,6 +87,13 @@ def test_files_hold_what_was_promised(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 2
 
 
+def test_a_path_may_be_a_text(tmp_path: Path) -> None:
+    write_csv(report_of(), str(tmp_path / "scores.csv"))
+    write_json(report_of(), str(tmp_path / "scores.json"))
+    assert (tmp_path / "scores.csv").read_bytes() == as_csv(report_of())
+    assert (tmp_path / "scores.json").exists()
+
+
 @contextmanager
 def full_disk() -> Iterator[None]:
     """Let no file grow beyond 100 bytes, as a disk does that is nearly full.

@@ -273,3 +273,17 @@ def test_a_note_with_an_unknown_key_is_refused(tmp_path: Path) -> None:
     path.write_text('licence = "CC0"\nauthor = "x"')
     with pytest.raises(RecipeError, match='unknown key "author"; known here: name'):
         read_note(path)
+
+
+def test_a_data_note_need_not_name_a_doi(tmp_path: Path) -> None:
+    path = tmp_path / "data.toml"
+    path.write_text('[[data]]\nname = "Ours"\nlicence = "CC-BY-4.0"\npatients = 3\n')
+    ours = {"name": "Ours", "doi": "", "licence": "CC-BY-4.0", "patients": 3}
+    assert read_note(path)["data"] == [ours]
+
+
+def test_a_data_note_without_a_licence_is_told_what_to_write(tmp_path: Path) -> None:
+    path = tmp_path / "data.toml"
+    path.write_text('[[data]]\nname = "Ours"\n')
+    with pytest.raises(RecipeError, match=r"\[\[data\]\] lacks licence, patients; write it there"):
+        read_note(path)

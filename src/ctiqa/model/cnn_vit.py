@@ -73,8 +73,8 @@ class Patches(nn.Conv2d):
     """The linear map of each patch to a token: a convolution whose stride is its side.
 
     It is computed as the matrix product that it is. As a convolution in bfloat16, PyTorch 2.14 on
-    processors with AMX returns something else (relative error 1.2 for a side of 8), so that a
-    network trained there fails everywhere else.
+    processors with AMX returns something else, so that a network trained there fails everywhere
+    else (tests/model/test_precision.py).
     """
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - the name that nn.Conv2d gives it

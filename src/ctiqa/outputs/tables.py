@@ -32,22 +32,22 @@ def as_json(report: ScoreReport) -> bytes:
     return _encode(json.dumps(report.to_dict(), ensure_ascii=False, allow_nan=False, indent=1))
 
 
-def write_csv(report: ScoreReport, path: Path) -> None:
+def write_csv(report: ScoreReport, path: Path | str) -> None:
     """Write one row for each image, as :func:`as_csv` has it.
 
     Raises:
         WriteError: if the file could not be written whole; nothing is left of it then.
     """
-    write_whole(path, as_csv(report))
+    write_whole(Path(path), as_csv(report))
 
 
-def write_json(report: ScoreReport, path: Path) -> None:
+def write_json(report: ScoreReport, path: Path | str) -> None:
     """Write the whole report as JSON, as :func:`as_json` has it.
 
     Raises:
         WriteError: if the file could not be written whole; nothing is left of it then.
     """
-    write_whole(path, as_json(report) + b"\n")
+    write_whole(Path(path), as_json(report) + b"\n")
 
 
 def _cell(value: object) -> object:

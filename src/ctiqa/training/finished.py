@@ -60,7 +60,7 @@ def read_note(path: Path | None) -> dict[str, Any]:
     """Return what a TOML file says about a model that training cannot know.
 
     Its keys are name, description, licence, notes (a list), figures (a table) and data, a list of
-    tables with name, doi, licence and patients.
+    tables with name, licence, patients and, where there is one, doi.
 
     Raises:
         RecipeError: if it cannot be read or holds another key.
@@ -75,7 +75,13 @@ def read_note(path: Path | None) -> dict[str, Any]:
         raise RecipeError(
             f'{path}: unknown key "{min(unknown)}"; known here: {", ".join(NOTE_KEYS)}'
         )
-    return note
+    rows = note.get("data", [])
+    for row in rows:
+        if missing := sorted({"name", "licence", "patients"} - set(row)):
+            raise RecipeError(
+                f"{path}: a table [[data]] lacks {', '.join(missing)}; write it there"
+            )
+    return {**note, "data": [{"doi": "", **row} for row in rows]}
 
 
 def _outputs(recipe: Recipe, which: str) -> int:
