@@ -135,3 +135,56 @@ def test_a_worker_that_is_killed_is_said_in_one_sentence(
             workers=1,
             progress=kill_the_workers,
         )
+
+
+def test_only_training_slices_are_reconstructed_anew_and_each_once(
+    scans: Path, splits: dict[str, str], tmp_path: Path
+) -> None:
+    settings = CorpusSettings(
+        image_doses=(1.0, 0.5), label_doses=(1.0, 0.5), quantum_fields=2, reconstructions=5
+    )
+    made = build_corpus([scans], tmp_path / "c", settings=settings, split_of=splits.get).corpus
+    facts = [one.facts for one in made.slices]
+    anew = [one for one in facts if one.reconstruction]
+    assert [one.split for one in facts].count("test") == 2
+    assert [one.split for one in anew] == ["train", "train"]
+    scanned = [one.path for one in facts if one.split == "train" and not one.reconstruction]
+    assert [one.path for one in anew] == scanned
+    assert len({one.part for one in facts}) == 6
+    for one in anew:
+        factor = float(one.reconstruction.split()[2].rstrip(","))
+        assert one.pixel_mm == pytest.approx(1.5 * factor, abs=1e-3)
+    as_scanned, other = (
+        made.image(index, 0)
+        for index, one in enumerate(facts)
+        if one.path == anew[0].path and one.split == "train"
+    )
+    assert np.abs(as_scanned - other).mean() > 1
+
+
+def test_a_series_is_reconstructed_alike_in_every_build(
+    scans: Path, splits: dict[str, str], tmp_path: Path
+) -> None:
+    settings = CorpusSettings(
+        image_doses=(1.0, 0.5), label_doses=(1.0, 0.5), quantum_fields=2, reconstructions=1
+    )
+    one, same = (
+        build_corpus([scans], tmp_path / name, settings=settings, split_of=splits.get).corpus
+        for name in "ab"
+    )
+    assert contents(one.folder) == contents(same.folder)
+
+
+def test_an_image_that_lies_in_two_files_is_taken_once(
+    write_dicom: Callable[..., Path], tmp_path: Path
+) -> None:
+    first = write_dicom("in/first.dcm", np.full((16, 16), 1064, np.int16))
+    (first.parent / "second.dcm").write_bytes(first.read_bytes())
+    settings = CorpusSettings(image_doses=(1.0, 0.5), label_doses=(1.0, 0.5), quantum_fields=2)
+    done = build_corpus(
+        [first.parent], tmp_path / "corpus", settings=settings, split_of=lambda _patient: "test"
+    )
+    assert [one.facts.path for one in done.corpus.slices] == ["first.dcm"]
+    assert [(refusal.path, refusal.reason) for refusal in done.refusals] == [
+        ("second.dcm", "the same image (SOP Instance UID) as first.dcm; taken once")
+    ]

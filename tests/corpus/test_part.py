@@ -92,3 +92,20 @@ def test_a_part_that_cannot_be_written_is_a_write_error(water: CTSlice, tmp_path
     (tmp_path / "parts").write_text("a file stands where the folder should be")
     with pytest.raises(WriteError, match="nothing was written"):
         write_part(part, tmp_path / "parts" / "x.npy", tmp_path / "parts" / "x.json")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"image_doses": (0.5, 0.25)}, "image doses fall from 1"),
+        ({"image_doses": (1.0, 0.25, 0.5)}, "image doses fall from 1"),
+        ({"image_doses": (1.0, 0.6)}, "label doses fall and hold the image doses"),
+        ({"realisation": "scaled"}, "realisation is independent or shared"),
+        ({"quantum_fields": 1}, "mixed of at least 2 quantum fields"),
+        ({"electronic": -1.0}, "at least 0"),
+        ({"reconstructions": -1}, "at least 0"),
+    ],
+)
+def test_settings_that_break_a_rule_are_refused(wrong: dict[str, object], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        CorpusSettings(**wrong)  # type: ignore[arg-type] # the point of the test

@@ -42,6 +42,14 @@ def corpus(
     realisation: Annotated[
         Realisation, typer.Option(help="Noise of its own for each dose, or the paper's shared one.")
     ] = Realisation.INDEPENDENT,
+    reconstructions: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Pixel sizes and kernels to draw for each training series: each of its slices"
+            " appears once more, in one of them.",
+        ),
+    ] = 0,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same corpus.")] = 0,
     workers: Annotated[
         int | None, typer.Option(min=1, help="How many processes work; one a core by default.")
@@ -58,11 +66,13 @@ def corpus(
     ctiqa corpus scans/ -o corpora/mine
 
     ctiqa corpus ct/train ct/test -o corpora/paper --splits ct/splits.csv
+
+    ctiqa corpus ct/ -o corpora/wide --splits ct/splits.csv --reconstructions 4
     """
     from ctiqa.cli.console import progress, stderr
     from ctiqa.cli.train import extra_installed
 
-    settings = _settings(dose or [0.75, 0.5, 0.25], realisation, seed)
+    settings = _settings(dose or [0.75, 0.5, 0.25], realisation, reconstructions, seed)
     with extra_installed():
         from ctiqa.corpus.build import build_corpus
     split_of, strangers = _splits(inputs, splits, only=only, test_share=test_share, seed=seed)
@@ -85,7 +95,9 @@ def corpus(
         raise typer.Exit(1)
 
 
-def _settings(doses: list[float], realisation: Realisation, seed: int) -> "CorpusSettings":
+def _settings(
+    doses: list[float], realisation: Realisation, reconstructions: int, seed: int
+) -> "CorpusSettings":
     from ctiqa.corpus.part import CorpusSettings
 
     if not all(0 < dose <= 1 for dose in doses) or min(doses) == 1:
@@ -97,7 +109,11 @@ def _settings(doses: list[float], realisation: Realisation, seed: int) -> "Corpu
     # Training draws doses between the labelled ones, so the usual ones are labelled as well.
     labels = tuple(sorted({*images, *CorpusSettings().label_doses}, reverse=True))
     return CorpusSettings(
-        image_doses=images, label_doses=labels, realisation=str(realisation), seed=seed
+        image_doses=images,
+        label_doses=labels,
+        realisation=str(realisation),
+        reconstructions=reconstructions,
+        seed=seed,
     )
 
 

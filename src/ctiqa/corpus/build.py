@@ -1,6 +1,5 @@
 """Build a corpus from series: doses, labels, table, fingerprint; resumable."""
 
-import hashlib
 import json
 import multiprocessing
 import os
@@ -13,14 +12,15 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ctiqa.corpus.part import CorpusSettings, make_part, write_part
+from ctiqa.corpus.reconstruction import Reconstruction, reconstructed
+from ctiqa.corpus.scanned import Scanned, scanned_slices
 from ctiqa.corpus.store import Corpus, SliceFacts, settings_from_dict
 from ctiqa.corpus.tables import write_tables
 from ctiqa.dose.apodisation import Apodisation
-from ctiqa.dose.series import Readable
 from ctiqa.dose.simulate import Scan, calibrate
 from ctiqa.errors import CorpusError, ReadError
 from ctiqa.files import write_whole
-from ctiqa.images.series import Refusal, Series, SliceHeader, read
+from ctiqa.images.series import Refusal, SliceHeader, read
 
 __all__ = ["Build", "build_corpus"]
 
@@ -42,6 +42,7 @@ class _Task:
 
     header: SliceHeader
     split: str
+    other: Reconstruction | None
     scan: Scan
     part: str
     folder: Path
@@ -75,21 +76,19 @@ def build_corpus(
             worker was ended from outside.
     """
     reading = read(inputs)
-    series = [
-        (one, split)
-        for one in reading.series
-        if (split := split_of(one.headers[0].identity.patient_key)) is not None
-    ]
-    if not series:
+    scanned, refusals = scanned_slices(
+        reading.series, split_of, reconstructions=settings.reconstructions, seed=settings.seed
+    )
+    if not scanned:
         raise CorpusError(
             f"no usable CT series of a patient in a split was found in {_named(inputs)}: "
             f"{len(reading.refusals)} files were refused, {len(reading.series)} series left out"
         )
     _begin(folder, settings)
-    refusals = list(reading.refusals)
+    refusals = [*reading.refusals, *refusals]
     with _workers(workers, folder) as pool:
-        scans = _calibrations(pool, [one for one, _ in series], folder, settings, progress)
-        tasks = list(_tasks(series, scans, folder, settings))
+        scans = _calibrations(pool, scanned, folder, settings, progress)
+        tasks = list(_tasks(scanned, scans, folder, settings))
         missing = [task for task in tasks if not _facts_path(task).exists()]
         done = len(tasks) - len(missing)
         for future in as_completed([pool.submit(_make, task) for task in missing]):
@@ -137,14 +136,14 @@ def _workers(count: int | None, folder: Path) -> Iterator[ProcessPoolExecutor]:
 
 def _calibrations(
     pool: ProcessPoolExecutor,
-    series: Sequence[Series],
+    scanned: Sequence[Scanned],
     folder: Path,
     settings: CorpusSettings,
     progress: Progress,
 ) -> list[list[Scan]]:
     scans: dict[int, list[Scan]] = {}
     running: dict[Future[list[Scan]], int] = {}
-    for index, one in enumerate(series):
+    for index, one in enumerate(scanned):
         known = _scan_path(folder, one)
         if known.exists():
             scans[index] = [_scan(facts) for facts in json.loads(known.read_text("utf-8"))]
@@ -154,21 +153,18 @@ def _calibrations(
         index = running[future]
         scans[index] = future.result()
         facts = json.dumps([asdict(scan) for scan in scans[index]])
-        write_whole(_scan_path(folder, series[index]), facts.encode())
-        progress(len(scans), len(series), "series calibrated")
-    return [scans[index] for index in range(len(series))]
+        write_whole(_scan_path(folder, scanned[index]), facts.encode())
+        progress(len(scans), len(scanned), "series calibrated")
+    return [scans[index] for index in range(len(scanned))]
 
 
-def _calibrated(series: Series, settings: CorpusSettings) -> list[Scan]:
-    # A slice that cannot be read is refused when its part is made, not here.
-    slices = Readable(series.headers)
-    return calibrate(slices, seed=settings.seed, electronic=settings.electronic)
+def _calibrated(scanned: Scanned, settings: CorpusSettings) -> list[Scan]:
+    return calibrate(scanned.slices(), seed=settings.seed, electronic=settings.electronic)
 
 
-def _scan_path(folder: Path, series: Series) -> Path:
+def _scan_path(folder: Path, scanned: Scanned) -> Path:
     # Calibration smooths along the table, so it belongs to exactly these slices.
-    uids = "".join(_name(header) for header in series.headers)
-    return folder / "scans" / f"{hashlib.sha256(uids.encode()).hexdigest()[:16]}.json"
+    return folder / "scans" / f"{scanned.key()}.json"
 
 
 def _scan(facts: dict[str, Any]) -> Scan:
@@ -176,21 +172,15 @@ def _scan(facts: dict[str, Any]) -> Scan:
     return Scan(apodisation=apodisation, **facts)
 
 
-def _name(header: SliceHeader) -> str:
-    identity = header.identity
-    unique = identity.sop_instance_uid or identity.path
-    return hashlib.sha256(f"{unique}#{identity.frame or 0}".encode()).hexdigest()[:16]
-
-
 def _tasks(
-    series: Sequence[tuple[Series, str]],
+    scanned: Sequence[Scanned],
     scans: Sequence[Sequence[Scan]],
     folder: Path,
     settings: CorpusSettings,
 ) -> Iterator[_Task]:
-    for (one, split), scans_of_one in zip(series, scans, strict=True):
+    for one, scans_of_one in zip(scanned, scans, strict=True):
         for header, scan in zip(one.headers, scans_of_one, strict=True):
-            yield _Task(header, split, scan, _name(header), folder, settings)
+            yield _Task(header, one.split, one.other, scan, one.part(header), folder, settings)
 
 
 def _facts_path(task: _Task) -> Path:
@@ -202,7 +192,11 @@ def _make(task: _Task) -> list[Refusal]:
     try:
         ct_slice = task.header.load()
     except ReadError as error:
-        return [Refusal(task.header.identity.path, str(error), task.header.identity)]
+        # Said once, of the slice as scanned.
+        refusal = Refusal(task.header.identity.path, str(error), task.header.identity)
+        return [] if task.other else [refusal]
+    if task.other:
+        ct_slice = reconstructed(ct_slice, task.other)
     part = make_part(ct_slice, task.scan, task.settings, seed=int(task.part[:8], 16))
     write_part(part, task.folder / "parts" / f"{task.part}.npy", _facts_path(task))
     return []
@@ -220,8 +214,10 @@ def _facts(task: _Task) -> SliceFacts:
         series_instance_uid=identity.series_instance_uid,
         frame=identity.frame,
         z_mm=task.header.z_mm,
-        pixel_mm=task.header.pixel_mm,
+        reconstruction=str(task.other or ""),
+        pixel_mm=task.header.pixel_mm * (task.other.pixel_factor if task.other else 1),
         quanta=task.scan.quanta,
+        apodisation=task.scan.apodisation.name,
         apodisation_slope=task.scan.apodisation.slope,
         apodisation_bend=task.scan.apodisation.bend,
         kvp=acquisition.kvp,

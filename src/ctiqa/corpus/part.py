@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TypeAlias
 
@@ -36,7 +37,12 @@ class CorpusSettings:
             fields.
         electronic_fields: the same for electronic noise.
         electronic: variance of the electronic noise in quanta squared.
+        reconstructions: other pixel sizes and kernels drawn for each training series, in one of
+            which each of its slices appears once more; 0 leaves training as it was scanned.
         seed: makes the corpus repeatable.
+
+    Raises:
+        ValueError: if a value breaks these rules.
     """
 
     image_doses: tuple[float, ...] = (1.0, 0.75, 0.5, 0.25)
@@ -45,7 +51,20 @@ class CorpusSettings:
     quantum_fields: int = 4
     electronic_fields: int = 2
     electronic: float = 10.0
+    reconstructions: int = 0
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.image_doses[:1] != (1.0,) or not _falling(self.image_doses):
+            raise ValueError(f"image doses fall from 1, above 0, not {self.image_doses}")
+        if not _falling(self.label_doses) or not set(self.image_doses) <= set(self.label_doses):
+            raise ValueError(f"label doses fall and hold the image doses, not {self.label_doses}")
+        if self.realisation not in ("independent", "shared"):
+            raise ValueError(f"realisation is independent or shared, not {self.realisation!r}")
+        if self.quantum_fields < 2 or self.electronic_fields < 1:
+            raise ValueError("noise is mixed of at least 2 quantum fields and 1 electronic field")
+        if self.electronic < 0 or self.reconstructions < 0:
+            raise ValueError("electronic noise and the number of reconstructions are at least 0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +145,10 @@ def write_part(part: Part, pixels: Path, facts: Path) -> None:
         "noise_hu": part.noise_hu.tolist(),
     }
     write_whole(facts, json.dumps(measured).encode())
+
+
+def _falling(doses: Sequence[float]) -> bool:
+    return all(high > low > 0 for high, low in pairwise(doses))
 
 
 def _table(fidelities: Sequence[Fidelity]) -> Table:

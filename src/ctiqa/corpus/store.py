@@ -34,8 +34,10 @@ class SliceFacts:
     series_instance_uid: str
     frame: int | None
     z_mm: float | None
+    reconstruction: str
     pixel_mm: float
     quanta: float
+    apodisation: str
     apodisation_slope: float
     apodisation_bend: float
     kvp: float | None

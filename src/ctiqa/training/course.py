@@ -167,6 +167,8 @@ def share_for(corpus: Corpus, recipe: Recipe, *, fold: int | None, on_training: 
 
 def _group(corpus: Corpus, pair: tuple[int, int], unit: str) -> Hashable:
     """Return what an image must stay together with."""
+    facts = corpus.slices[pair[0]].facts
     if unit == "patient":
-        return corpus.slices[pair[0]].facts.patient
-    return pair[0] if unit == "slice" else pair
+        return facts.patient
+    # A slice in two reconstructions is one slice.
+    return (facts.path, facts.frame) if unit == "slice" else pair
