@@ -53,7 +53,7 @@ def test_the_engine_returns_what_pytorch_returns_for_any_number_of_slices(
         ours = network(hu).numpy()
     for count in (1, 2, 9):
         np.testing.assert_allclose(
-            scorer.score_batch(hu[:count].numpy()), ours[:count], rtol=0, atol=1e-4
+            scorer.score_batch(hu[:count].numpy()), ours[:count], rtol=0, atol=1e-3
         )
 
 
@@ -77,6 +77,25 @@ def test_batch_norm_is_folded_into_the_convolutions(path: Path) -> None:
     assert "BatchNormalization" not in {node.op_type for node in onnx.load(path).graph.node}
 
 
+def test_large_weights_are_stored_in_half_precision(path: Path, network: nn.Module) -> None:
+    large = [each for each in network.parameters() if each.numel() >= 1024]
+    stored = [onnx.numpy_helper.to_array(each) for each in onnx.load(path).graph.initializer]
+    assert sum(each.size for each in stored if each.dtype == np.float16) == sum(
+        each.numel() for each in large
+    )
+    assert max(each.size for each in stored if each.dtype == np.float32) < 1024
+
+
+def test_weights_too_large_for_half_precision_stay_single(make: Any, tmp_path: Path) -> None:
+    network = make(outputs=4)
+    with torch.no_grad():
+        network.embed.weight.mul_(1e7)
+    export(network, CARD, tmp_path / "x.onnx")
+    stored = map(onnx.numpy_helper.to_array, onnx.load(tmp_path / "x.onnx").graph.initializer)
+    single = [each for each in stored if each.size >= 1024 and each.dtype == np.float32]
+    assert [np.abs(each).max() > 65504 for each in single] == [True]
+
+
 def test_the_file_does_not_say_where_the_code_lay(path: Path) -> None:
     data = path.read_bytes()
     for place in (str(Path(module.__file__).parent), str(Path(sys.prefix)), ".py"):
@@ -88,11 +107,11 @@ def test_an_export_that_scores_otherwise_is_refused_and_not_written(
 ) -> None:
     other = onnx.load(path)
     head = next(each for each in other.graph.initializer if each.name.endswith("head.bias"))
-    moved = onnx.numpy_helper.to_array(head) + np.float32(2e-4)
+    moved = onnx.numpy_helper.to_array(head) + np.float32(2e-3)
     head.CopyFrom(onnx.numpy_helper.from_array(moved, head.name))
     del other.metadata_props[:]
     monkeypatch.setattr(module, "_traced", lambda *_: other)
-    with pytest.raises(ModelError, match=r"differs from PyTorch by 0\.0002 on 1 slices"):
+    with pytest.raises(ModelError, match=r"by 0\.00\d+ on 1 slices, over 0\.0001"):
         export(network, CARD, tmp_path / "x.onnx")
     assert list(tmp_path.iterdir()) == []
 
@@ -122,4 +141,4 @@ def test_networks_side_by_side_export_as_one(make: Any, tmp_path: Path) -> None:
     hu = np.zeros((5, 64, 64), np.float32)
     (scores,) = session.run(["scores"], {"hu": hu})
     with torch.inference_mode():
-        np.testing.assert_allclose(scores, both(torch.from_numpy(hu)).numpy(), rtol=0, atol=1e-4)
+        np.testing.assert_allclose(scores, both(torch.from_numpy(hu)).numpy(), rtol=0, atol=1e-3)
