@@ -61,3 +61,9 @@ def test_nothing_of_the_svg_lies_outside_its_page() -> None:
         assert float(box["y"]) + float(box["height"]) <= height
     texts = [float(each.attrib["y"]) for each in root.iter(f"{SVG}text")]
     assert max(texts) < height
+
+
+def test_columns_of_the_svg_stay_columns() -> None:
+    # Without the attribute viewers run several spaces together.
+    root = ET.fromstring(as_svg([FIGURE]))  # noqa: S314 - our own text
+    assert root.get("{http://www.w3.org/XML/1998/namespace}space") == "preserve"

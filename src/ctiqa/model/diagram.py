@@ -92,7 +92,7 @@ def _bus(above: Sequence[int], below: Sequence[int]) -> str:
     return "".join(line)
 
 
-_CHARACTER, _LINE, _PAD, _BETWEEN, _ARROW = 7.8, 18, 10, 16, 34
+_CHARACTER, _LINE, _PAD, _BETWEEN, _ARROW = 8.2, 18, 10, 16, 34
 """Pixels: a character of the 13 pixel monospace face, a line, and what lies between boxes."""
 
 
@@ -110,9 +110,9 @@ def as_svg(figures: Sequence[Figure]) -> str:
 
 
 _SVG = """\
-<svg xmlns="http://www.w3.org/2000/svg" {size}>
+<svg xmlns="http://www.w3.org/2000/svg" xml:space="preserve" {size}>
 <style>
-text {{ font: 13px monospace; white-space: pre; fill: #1b2733 }}
+text {{ font: 13px monospace; fill: #1b2733 }}
 .title {{ font-weight: bold }}
 rect {{ fill: #eef3f8; stroke: #44617b }}
 .page {{ fill: #ffffff; stroke: none }}
