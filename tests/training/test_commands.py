@@ -1,5 +1,6 @@
 """The commands train, distil and export, as a person gives them."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -39,6 +40,30 @@ def test_scans_become_a_model_by_three_commands_and_repeating_them_costs_nothing
         assert " epoch " not in second.stderr
     assert "gate open" in first.stderr
     _exported(run, tmp_path)
+    _evaluated(corpus, run, tmp_path)
+
+
+def _evaluated(corpus: Corpus, run: Path, tmp_path: Path) -> None:
+    """What the model reaches goes into its card, never without the baselines beside it."""
+    model, result = tmp_path / "model.onnx", tmp_path / "test.json"
+    options = ("--no-self-label", "--boot", 5, "-q", "-o", result)
+    done = ctiqa("evaluate", corpus.folder, "-m", model, "--label", "ideal", *options)
+    assert done.exit_code == 0, done.stderr
+    again = ctiqa("export", run, "-o", model, "--evaluation", result)
+    assert again.exit_code == 0, again.stderr
+    session = ort.InferenceSession(model.read_bytes())
+    card = Card.from_json(session.get_modelmeta().custom_metadata_map["ctiqa_card"])
+    told = card.figures["split test, all, label ideal"]
+    entries = {entry["name"]: entry for entry in json.loads(result.read_text())["entries"]}
+    assert (told["images"], told["patients"]) == (8, 1)
+    assert {"model", "dose alone", "noise alone"} <= set(told["rows"])
+    for name, row in told["rows"].items():
+        assert row["signed_opm"] == entries[name]["pooled"]["signed_opm"]
+        assert row["mae"] == entries[name]["pooled"]["mae"]
+    result.write_text("{}")
+    wrong = ctiqa("export", run, "-o", model, "--evaluation", result)
+    assert wrong.exit_code == 1
+    assert "is no result of 'ctiqa evaluate" in str(wrong.stderr) + str(wrong.exception)
 
 
 def _exported(run: Path, tmp_path: Path) -> None:

@@ -22,15 +22,27 @@ def export(
         Path | None,
         typer.Option(help="A .toml file with what training cannot know: data, licences, figures."),
     ] = None,
+    evaluation: Annotated[
+        list[Path] | None,
+        typer.Option(help="A .json file of 'ctiqa evaluate' whose figures the card tells."),
+    ] = None,
 ) -> None:
     """Write a trained network of a run as one ONNX file that explains itself.
 
-    Example: ctiqa export run -o model.onnx --data-note data.toml
+    For example:
+
+    ctiqa export run -o model.onnx --data-note data.toml
+
+    ctiqa evaluate corpus -m model.onnx -o test.json
+
+    ctiqa export run -o model.onnx --data-note data.toml --evaluation test.json
     """
     with extra_installed():
         from ctiqa.model.export import export as export_network
-        from ctiqa.training.finished import finished, read_note
-    done = finished(run, which, note=read_note(data_note))
+        from ctiqa.training.finished import evaluated, finished, read_note
+    note = read_note(data_note)
+    note["figures"] = {**note.get("figures", {}), **evaluated(evaluation or [])}
+    done = finished(run, which, note=note)
     export_network(done.network, done.card, output)
     size_mb = output.stat().st_size / 1e6
     stderr().print(f"{output}: {done.card.name}, {size_mb:.1f} MB")

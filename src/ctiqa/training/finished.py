@@ -16,7 +16,9 @@ from ctiqa.training.distil import student_folder
 from ctiqa.training.recipe import Recipe, read_recipe
 from ctiqa.training.teachers import RECIPE, RESULT, load_teachers, new_network, teacher_folder
 
-__all__ = ["Finished", "finished", "read_note"]
+__all__ = ["Finished", "evaluated", "finished", "read_note"]
+
+_CARD_FIGURES = ("signed_opm", "plcc", "srocc", "krocc", "mae", "mse")
 
 NOTE_KEYS = ("name", "description", "data", "licence", "figures", "notes")
 
@@ -82,6 +84,35 @@ def read_note(path: Path | None) -> dict[str, Any]:
                 f"{path}: a table [[data]] lacks {', '.join(missing)}; write it there"
             )
     return {**note, "data": [{"doi": "", **row} for row in rows]}
+
+
+def evaluated(paths: Sequence[Path]) -> dict[str, Any]:
+    """Return what ``ctiqa evaluate -o FILE.json`` wrote, as a card tells it: pooled figures only.
+
+    The model's row stands beside its teachers, the labeller and the trivial baselines, so that a
+    card never tells the one without the others.
+
+    Raises:
+        ModelError: if a file is no such result.
+    """
+    return dict(map(_evaluation, paths))
+
+
+def _evaluation(path: Path) -> tuple[str, Any]:
+    try:
+        result = json.loads(path.read_text(encoding="utf-8"))
+        about = result["about"]
+        rows = {
+            entry["name"]: {name: entry["pooled"][name] for name in _CARD_FIGURES}
+            for entry in result["entries"]
+        }
+        facts = {name: result[name] for name in ("images", "patients")}
+        key = f"split {about['split']}, {about['only']}, label {about['label']}"
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(
+            f"{path} is no result of 'ctiqa evaluate CORPUS -o FILE.json' ({error!r})"
+        ) from error
+    return key, {**facts, "rows": rows}
 
 
 def _outputs(recipe: Recipe, which: str) -> int:
