@@ -16,7 +16,7 @@ from ctiqa.corpus.reconstruction import Reconstruction, reconstructed
 from ctiqa.corpus.scanned import Scanned, scanned_slices
 from ctiqa.corpus.store import Corpus, SliceFacts, settings_from_dict
 from ctiqa.corpus.tables import write_tables
-from ctiqa.dose.apodisation import Apodisation
+from ctiqa.dose.apodisation import HANN, Apodisation
 from ctiqa.dose.simulate import Scan, calibrate
 from ctiqa.errors import CorpusError, ReadError
 from ctiqa.files import write_whole
@@ -179,6 +179,8 @@ def _tasks(
     settings: CorpusSettings,
 ) -> Iterator[_Task]:
     for one, scans_of_one in zip(scanned, scans, strict=True):
+        if one.other and scans_of_one[0].apodisation == HANN:
+            continue  # its noise spectrum could not be read, and its labels would be a guess
         for header, scan in zip(one.headers, scans_of_one, strict=True):
             yield _Task(header, one.split, one.other, scan, one.part(header), folder, settings)
 

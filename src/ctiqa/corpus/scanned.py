@@ -13,7 +13,10 @@ from ctiqa.images.refusal import Refusal
 from ctiqa.images.series import Series
 from ctiqa.images.slice_header import SliceHeader
 
-__all__ = ["Scanned", "scanned_slices"]
+__all__ = ["Scanned", "part_name", "scanned_slices"]
+
+_FEWEST_SLICES = 3
+"""Slices of a reconstruction, whose noise spectrum and quanta are read off nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,8 @@ def scanned_slices(
     Args:
         series: as they were found.
         split_of: the split of a patient's pseudonym; None leaves the patient out.
-        reconstructions: drawn for each training series; its slices are shared out over them.
+        reconstructions: drawn for each training series, fewer for a series of few slices; its
+            slices are shared out over them.
         seed: the same seed draws the same reconstructions.
     """
     scanned: list[Scanned] = []
@@ -77,9 +81,10 @@ def scanned_slices(
         scanned.append(as_scanned)
         if split == "train":
             rng = np.random.default_rng([seed, int(as_scanned.key(), 16), 2])
+            count = min(reconstructions, len(headers) // _FEWEST_SLICES)
             scanned += [
-                Scanned(as_scanned.headers[start::reconstructions], split, drawn(rng))
-                for start in range(min(reconstructions, len(headers)))
+                Scanned(as_scanned.headers[start::count], split, drawn(rng))
+                for start in range(count)
             ]
     return scanned, refusals
 
