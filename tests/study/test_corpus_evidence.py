@@ -1,5 +1,6 @@
 """How a corpus becomes a table of evidence."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -119,3 +120,9 @@ def test_the_labeller_itself_is_a_rival_that_falls_with_dose(corpus: Corpus) -> 
     labels = table.rivals[SELF_LABEL]
     assert labels.shape == (3,)
     assert (np.diff(labels) < 0).all()
+    # They are kept, and the second time read.
+    (kept,) = (corpus.folder / "self-labels").iterdir()
+    assert json.loads(kept.read_text()) == labels.tolist()
+    kept.write_text("[0.3, 0.2, 0.1]")
+    again, _ = gather(chosen, predict, by_itself=True, workers=1)
+    assert again.rivals[SELF_LABEL].tolist() == [0.3, 0.2, 0.1]

@@ -82,7 +82,11 @@ def evaluate(
     boot: Annotated[int, typer.Option(min=1, help="Resamples behind each interval.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the resamples.")] = 0,
     self_label: Annotated[
-        bool, typer.Option(help="Also let the labeller label each image by itself (0.6 s each).")
+        bool,
+        typer.Option(
+            help="Also let the labeller label each image by itself (0.6 s each, once: they are kept"
+            " in the corpus)."
+        ),
     ] = True,
     device: Annotated[str, typer.Option("--device", "-d", help="cpu, cuda or cuda:1.")] = "cpu",
     workers: Annotated[int, typer.Option(min=0, help="Processes that do so; 0 is every core.")] = 0,

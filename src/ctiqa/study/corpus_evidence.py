@@ -1,11 +1,13 @@
 """Evidence drawn from a corpus: its images scored by models and by the labeller itself."""
 
+import json
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -13,7 +15,8 @@ import numpy.typing as npt
 
 from ctiqa.corpus.label import LabelRecipe
 from ctiqa.corpus.store import Corpus
-from ctiqa.errors import CorpusError
+from ctiqa.errors import CorpusError, WriteError
+from ctiqa.files import write_whole
 from ctiqa.images.ct_slice import CTSlice, FloatImage, Identity
 from ctiqa.measures.correlation import Column
 from ctiqa.study.baselines import SELF_LABEL, self_label
@@ -156,10 +159,17 @@ def _self_labels(chosen: Chosen, workers: int | None) -> _Steps:
 
 
 def _self_labels_of_one(corpus: Corpus) -> Column:
+    """Return the labels of one slice by itself, kept in the corpus, for they take long to make."""
     facts = corpus.slices[0].facts
+    kept = corpus.folder / "self-labels" / f"{facts.part}-{version('ctiqa')}.json"
+    if kept.exists():
+        return np.array(json.loads(kept.read_text("utf-8")))
     images = (corpus.image(0, dose) for dose in range(len(corpus.settings.image_doses)))
     made = (CTSlice(hu, facts.pixel_mm, Identity(facts.path)) for hu in images)
-    return np.array([self_label(ct_slice) for ct_slice in made])
+    labels = [self_label(ct_slice) for ct_slice in made]
+    with suppress(WriteError):  # nothing is lost where a corpus cannot be written to
+        write_whole(kept, json.dumps(labels).encode())
+    return np.array(labels)
 
 
 def _images(chosen: Chosen) -> TrainingImages:
