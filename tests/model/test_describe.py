@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from ctiqa.model.cnn_vit import CnnVit, NetworkShape
+from ctiqa.model.comparators import make_network
 from ctiqa.model.describe import describe, network_figure, operations
 
 COMPACT = NetworkShape(
@@ -59,6 +60,54 @@ def test_the_steps_add_up_to_the_network(small: NetworkShape, changes: dict[str,
     network, steps = CnnVit(shape), describe(shape)
     assert sum(step.parameters for step in steps) == sum(p.numel() for p in network.parameters())
     assert sum(step.macs for step in steps) == operations(network, torch.zeros(1, 64, 64))[""]
+
+
+# GMAC of torchvision's *_Weights (_ops) for three channels of 224 x 224 pixels and 1000 classes;
+# weights of the first convolution for each channel; side of its map; what the last layer takes.
+COMPARED = {
+    "resnet50": (4.089, 64 * 7 * 7, 112, 2048),
+    "densenet121": (2.834, 64 * 7 * 7, 112, 1024),
+    "vgg16_bn": (15.47, 64 * 3 * 3, 224, 4096),
+    "googlenet": (1.498, 64 * 7 * 7, 112, 1024),
+}
+
+
+@pytest.mark.parametrize("name", COMPARED)
+def test_a_comparator_costs_what_torchvision_says_but_for_its_first_and_last_layer(
+    name: str,
+) -> None:
+    published, first, side, taken = COMPARED[name]
+    steps = describe(NetworkShape(size=224, blocks=(), crop=(0, 112)), name)
+    changed = (3 - 1) * first * side**2 + (1000 - 1) * taken
+    assert sum(step.macs for step in steps) == pytest.approx(1e9 * published - changed, abs=0.001e9)
+
+
+@pytest.mark.parametrize("name", COMPARED)
+def test_the_steps_of_a_comparator_add_up_to_it_and_fit_a_terminal(name: str) -> None:
+    shape = NetworkShape(windows=((350, 40), (1500, -600)), unshuffle=4, blocks=(), crop=(0, 128))
+    with torch.device("meta"):
+        network = make_network(name, shape)
+    steps, figure = describe(shape, name), network_figure(shape, name)
+    assert sum(step.parameters for step in steps) == sum(p.numel() for p in network.parameters())
+    assert [step.shape for step in steps[:3]] == [(512, 512), (2, 512, 512), (32, 128, 128)]
+    assert (steps[-1].name, steps[-1].shape) == ("linear to 1", (1,))
+    assert figure.title == f"Figure 2. {name}, in place of the CNN-ViT"
+    assert max(len(line) for row in figure.rows for box in row for line in box) <= 80
+
+
+def test_a_comparator_is_shown_by_the_layers_at_its_top() -> None:
+    shape = NetworkShape(blocks=(), crop=(0, 256))
+    assert [step.name for step in describe(shape, "densenet121")][2:] == [
+        "conv 7 x 7 stride 2, batch norm, ReLU, max pool",
+        "denseblock1: 6 x DenseLayer",
+        "transition1",
+        "denseblock2: 12 x DenseLayer",
+        "transition2",
+        "denseblock3: 24 x DenseLayer",
+        "transition3",
+        "denseblock4: 16 x DenseLayer, batch norm",
+        "linear to 1",
+    ]
 
 
 def test_the_steps_are_those_of_the_paper() -> None:

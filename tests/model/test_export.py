@@ -96,6 +96,15 @@ def test_weights_too_large_for_half_precision_stay_single(make: Any, tmp_path: P
     assert [np.abs(each).max() > 65504 for each in single] == [True]
 
 
+def test_weights_stay_single_where_half_precision_would_change_a_score(
+    network: nn.Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_HALVED_TOLERANCE", 0.0)
+    export(network, CARD, tmp_path / "x.onnx")
+    stored = map(onnx.numpy_helper.to_array, onnx.load(tmp_path / "x.onnx").graph.initializer)
+    assert {each.dtype for each in stored if each.dtype.kind == "f"} == {np.dtype(np.float32)}
+
+
 def test_the_file_does_not_say_where_the_code_lay(path: Path) -> None:
     data = path.read_bytes()
     for place in (str(Path(module.__file__).parent), str(Path(sys.prefix)), ".py"):

@@ -41,6 +41,14 @@ def test_the_papers_figures_show_the_papers_numbers() -> None:
         assert words in distillation
 
 
+def test_no_cnn_vit_is_drawn_where_a_comparator_is_trained() -> None:
+    text = (RECIPES / "compact.toml").read_text("utf-8") + '[comparator]\nname = "resnet50"\n'
+    _, network, _ = map(as_text, figures(parse_recipe(text, name="changed")))
+    assert "Figure 2. resnet50, in place of the CNN-ViT" in network
+    assert "layer3: 6 x Bottleneck" in network
+    assert "attention" not in network
+
+
 def test_other_choices_are_drawn_as_they_are() -> None:
     text = (RECIPES / "compact.toml").read_text("utf-8")
     text = text.replace('select = "val"', 'select = "last"').replace("beta = 0.75", "beta = 0.5")

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from ctiqa.errors import RecipeError
+from ctiqa.model.choice import ComparatorChoice
 from ctiqa.training.recipe import VitStart, parse_recipe, read_recipe
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.toml"))
@@ -51,6 +52,18 @@ def test_a_large_transformer_without_imagenet_weights_is_cautioned_against() -> 
     assert "85 million weights are drawn at random" in paper.caution
     assert replace(paper, vit=VitStart(weights="vit.pth")).caution == ""
     assert read_recipe(RECIPES[0].with_name("compact.toml")).caution == ""
+
+
+def test_a_comparator_is_chosen_by_name_and_the_cnn_vit_by_none() -> None:
+    assert parsed().comparator.name == parsed('[comparator]\nname = ""').comparator.name == ""
+    chosen = parsed('[comparator]\nname = "resnet50"')
+    assert chosen.comparator.name == "resnet50"
+    assert chosen != parsed()
+
+
+def test_a_comparator_has_no_transformer_to_be_cautioned_about() -> None:
+    paper = read_recipe(RECIPES[0].with_name("paper2025.toml"))
+    assert replace(paper, comparator=ComparatorChoice(name="googlenet")).caution == ""
 
 
 def test_whole_numbers_serve_where_numbers_are_wanted() -> None:
@@ -100,6 +113,18 @@ def test_each_member_leaves_out_its_own_fold_or_all_the_first() -> None:
         ('[teachers]\nunit = "image"', "needs a list of doses"),
         ("[student]\noutputs = 3", "needs as many outputs of the student"),
         ("[student]\nlr = 1e-9", "lies below lr_min"),
+        (
+            '[comparator]\nname = "resnet"',
+            'name "resnet" is unknown; known here: resnet50, densenet121, vgg16_bn, googlenet',
+        ),
+        (
+            '[comparator]\nname = "googlenet"\n[vit]\nweights = "vit.pth"',
+            "[vit] weights start a CNN-ViT, and [comparator] chooses googlenet",
+        ),
+        (
+            'unshuffle = 16\ncrop = [0, 16]\nblocks = []\n[comparator]\nname = "vgg16_bn"',
+            "size 512 unshuffled by 16 leaves 32 pixels a side, and vgg16_bn needs 64",
+        ),
         ('text = "x"', "unknown key"),
         ("[loss", "is not valid TOML"),
     ],

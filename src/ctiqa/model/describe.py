@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from ctiqa.model.cnn_vit import Attention, Block, CnnVit
+from ctiqa.model.comparators import Comparator, Network, make_network
 from ctiqa.model.diagram import Figure
 from ctiqa.model.shape import NetworkShape
 
@@ -35,13 +36,23 @@ class Step:
     times: int = 1
 
 
-def describe(shape: NetworkShape) -> tuple[Step, ...]:
-    """Return the steps of a CNN-ViT in order, from running one slice through without its numbers.
+def describe(shape: NetworkShape, comparator: str = "") -> tuple[Step, ...]:
+    """Return the steps of a network in order, from running one slice through without its numbers.
 
     Parameters and operations add up to those of the network. Batch norm, layer norm, activations
     and sums are not counted as operations, as is usual.
+
+    Args:
+        shape: its sizes.
+        comparator: name of the network in torchvision, whose layers are shown as torchvision names
+            them; "" is the CNN-ViT.
     """
-    return tuple(_steps(_Run(shape)))
+    with torch.device("meta"):
+        network = make_network(comparator, shape).eval()
+        run = _Run(network, torch.empty(1, shape.size, shape.size))
+    if isinstance(network, Comparator):
+        return (*_entry(run, network), *_layers(run, network.network))
+    return (*_entry(run, network), *_steps(run, network))
 
 
 def operations(network: nn.Module, hu: Tensor) -> dict[str, int]:
@@ -64,19 +75,17 @@ def operations(network: nn.Module, hu: Tensor) -> dict[str, int]:
 class _Run:
     """A network that one slice has gone through, and what was seen on the way."""
 
-    def __init__(self, shape: NetworkShape) -> None:
-        with torch.device("meta"):
-            self.network = CnnVit(shape).eval()
-            hu = torch.empty(1, shape.size, shape.size)
+    def __init__(self, network: nn.Module, hu: Tensor) -> None:
         self.taken: dict[nn.Module, tuple[int, ...]] = {}
         self.given: dict[nn.Module, tuple[int, ...]] = {}
-        for module in self.network.modules():
+        for module in network.modules():
             module.register_forward_hook(self._see)
-        counted: Mapping[str, int] = defaultdict(int, operations(self.network, hu))
-        self.macs = {module: counted[name] for name, module in self.network.named_modules()}
+        counted: Mapping[str, int] = defaultdict(int, operations(network, hu))
+        self.macs = {module: counted[name] for name, module in network.named_modules()}
 
     def _see(self, module: nn.Module, taken: tuple[Any, ...], given: Tensor) -> None:
-        self.taken[module] = tuple(taken[0].shape[1:])
+        if isinstance(taken[0], Tensor):  # inside a dense block, layers take lists
+            self.taken[module] = tuple(taken[0].shape[1:])
         self.given[module] = tuple(given.shape[1:])
 
     def step(self, *modules: nn.Module, times: int = 1, name: str = "") -> Step:
@@ -90,14 +99,20 @@ class _Run:
         )
 
 
-def _steps(run: _Run) -> Iterator[Step]:
-    network = run.network
+def _entry(run: _Run, network: Network) -> Iterator[Step]:
+    """Yield what every network does first: it windows a slice and folds its pixels."""
     shape = network.shape
     windows = ", ".join(f"W{width:g} L{level:g}" for width, level in shape.windows)
     yield Step("slice in HU", run.taken[network])
     yield run.step(network.window, name=f"{windows} HU to [-1, 1]")
     if shape.unshuffle > 1:
-        yield Step(f"pixels unshuffled by {shape.unshuffle}", run.taken[network.stem])
+        inner = network.network if isinstance(network, Comparator) else network.stem
+        yield Step(f"pixels unshuffled by {shape.unshuffle}", run.taken[inner])
+
+
+def _steps(run: _Run, network: CnnVit) -> Iterator[Step]:
+    """Yield the steps of a CNN-ViT behind its entry."""
+    shape = network.shape
     for layers in _convolutions(network.stem):
         yield run.step(*layers)
     first, end = shape.crop
@@ -125,11 +140,51 @@ def _convolutions(stem: nn.Sequential) -> Iterator[list[nn.Module]]:
     yield group
 
 
+def _layers(run: _Run, network: nn.Module) -> Iterator[Step]:
+    """Yield the layers of a network of torchvision, each with the plain ones that follow it."""
+    group: list[tuple[str, nn.Module]] = []
+    for name, layer in _top(network):
+        if group and not isinstance(layer, tuple(_PLAIN)):
+            yield _layer(run, group)
+            group = []
+        group.append((name, layer))
+    yield _layer(run, group)
+
+
+def _layer(run: _Run, group: Sequence[tuple[str, nn.Module]]) -> Step:
+    words = ", ".join(_named(name, layer) for name, layer in group)
+    return run.step(*(layer for _, layer in group), name=words)
+
+
+def _top(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """Yield the layers at the top; a sequence of different ones is opened."""
+    for name, child in network.named_children():
+        if isinstance(child, nn.Sequential) and len(set(map(type, child))) > 1:
+            yield from child.named_children()
+        else:
+            yield name, child
+
+
+def _named(name: str, layer: nn.Module) -> str:
+    """Return a layer in words, or if there are none for it, its name and what it is made of."""
+    if isinstance(layer, (nn.Conv2d, nn.Linear, *_PLAIN)):
+        return _words(layer)
+    kinds = [type(part).__name__.lstrip("_") for part in layer.children()]
+    return f"{name}: {len(kinds)} x {kinds[0]}" if len(set(kinds)) == 1 else name
+
+
 def _held(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-_NORMS: Mapping[type[nn.Module], str] = {nn.BatchNorm2d: "batch norm", nn.LayerNorm: "layer norm"}
+_PLAIN: Mapping[type[nn.Module], str] = {
+    nn.BatchNorm2d: "batch norm",
+    nn.LayerNorm: "layer norm",
+    nn.ReLU: "ReLU",
+    nn.MaxPool2d: "max pool",
+    nn.AdaptiveAvgPool2d: "mean pool",
+    nn.Dropout: "dropout",
+}
 
 
 def _words(module: nn.Module) -> str:
@@ -144,12 +199,12 @@ def _words(module: nn.Module) -> str:
         case nn.Sequential():
             return ", ".join(map(_words, module))
         case _:
-            return _NORMS.get(type(module), type(module).__name__)
+            return _PLAIN.get(type(module), type(module).__name__)
 
 
-def network_figure(shape: NetworkShape) -> Figure:
+def network_figure(shape: NetworkShape, comparator: str = "") -> Figure:
     """Return the paper's Figure 2, the structure of the network, with what each step costs."""
-    steps = describe(shape)
+    steps = describe(shape, comparator)
     parameters = sum(step.parameters for step in steps)
     macs = sum(step.macs for step in steps)
     rows = (((line,),) for line in _aligned([_cells(step) for step in steps]))
@@ -157,7 +212,8 @@ def network_figure(shape: NetworkShape) -> Figure:
         "Right: what a step yields, its parameters, its multiply-accumulates.",
         f"Together: {_count(parameters)} parameters, {_count(macs)} multiply-accumulates a slice.",
     )
-    return Figure("Figure 2. The CNN-ViT", tuple(rows), notes)
+    title = f"{comparator}, in place of the CNN-ViT" if comparator else "The CNN-ViT"
+    return Figure(f"Figure 2. {title}", tuple(rows), notes)
 
 
 def _cells(step: Step) -> tuple[str, ...]:

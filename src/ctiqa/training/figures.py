@@ -13,7 +13,8 @@ def figures(recipe: Recipe) -> tuple[Figure, Figure, Figure]:
 
     Every number in them is read from the recipe or from the network that it describes.
     """
-    return _method(recipe), network_figure(recipe.network), _distillation(recipe)
+    network = network_figure(recipe.network, recipe.comparator.name)
+    return _method(recipe), network, _distillation(recipe)
 
 
 def _method(recipe: Recipe) -> Figure:

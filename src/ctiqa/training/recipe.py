@@ -7,6 +7,7 @@ from typing import Literal
 
 from ctiqa.corpus.label import LabelRecipe
 from ctiqa.errors import RecipeError
+from ctiqa.model.choice import ComparatorChoice
 from ctiqa.model.shape import NetworkShape
 from ctiqa.training.losses import Distillation, PHuber
 from ctiqa.training.strict import build
@@ -207,6 +208,7 @@ class Recipe:
 
     label: LabelRecipe
     network: NetworkShape
+    comparator: ComparatorChoice = field(default_factory=ComparatorChoice)
     examples: ExamplePlan = field(default_factory=ExamplePlan)
     loss: PHuber = field(default_factory=PHuber)
     optimiser: OptimiserPlan = field(default_factory=OptimiserPlan)
@@ -238,12 +240,13 @@ class Recipe:
             self.student.lr == 0 or self.student.lr >= self.optimiser.lr_min,
             "the student's lr lies below lr_min",
         )
+        self.comparator.check(self.network, self.vit.weights)
 
     @property
     def caution(self) -> str:
         """What a person should hear before a long training; "" if nothing (METHOD 1.3, row 18)."""
         weights = 12 * self.network.width**2 * self.network.depth  # 12 W^2 in a transformer block
-        if self.vit.weights or weights < 50e6:
+        if self.comparator.name or self.vit.weights or weights < 50e6:
             return ""
         return (
             f"the transformer's {weights / 1e6:.0f} million weights are drawn at random, and a few "

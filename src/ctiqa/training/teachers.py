@@ -13,6 +13,7 @@ from ctiqa.corpus.store import Corpus
 from ctiqa.errors import ModelError, RecipeError, WriteError
 from ctiqa.files import write_whole
 from ctiqa.model.cnn_vit import CnnVit
+from ctiqa.model.comparators import Network, make_network
 from ctiqa.model.imagenet import load_imagenet_vit
 from ctiqa.training.checkpoint import CHECKPOINT, HISTORY, WEIGHTS, load_weights, write_json
 from ctiqa.training.course import Course, Row, Share, Watch, share_for
@@ -140,20 +141,20 @@ def train_teachers(
             report(course, share, rows, corpus, fabric)
 
 
-def new_network(recipe: Recipe, *, seed: int, outputs: int = 1) -> CnnVit:
+def new_network(recipe: Recipe, *, seed: int, outputs: int = 1) -> Network:
     """Return the network of a recipe, its weights drawn by ``seed``."""
     torch.manual_seed(seed)
-    return CnnVit(replace(recipe.network, outputs=outputs))
+    return make_network(recipe.comparator.name, replace(recipe.network, outputs=outputs))
 
 
-def first_network(recipe: Recipe, *, seed: int, outputs: int = 1) -> CnnVit:
+def first_network(recipe: Recipe, *, seed: int, outputs: int = 1) -> Network:
     """Return a network as training starts it: drawn, its transformer from a file if one is given.
 
     Raises:
         ModelError: if the file cannot be read or does not fit the network.
     """
     network = new_network(recipe, seed=seed, outputs=outputs)
-    if recipe.vit.weights:
+    if recipe.vit.weights and isinstance(network, CnnVit):
         load_imagenet_vit(network, Path(recipe.vit.weights))
     return network
 
