@@ -43,8 +43,8 @@ def test_help_names_every_command_with_a_line(run: Callable[..., Any]) -> None:
 
 
 def test_the_commands_are_the_promised_ones() -> None:
-    promised = ["score", "simulate", "corpus", "train", "distil", "export", "evaluate", "info"]
-    assert list(main.COMMANDS) == promised
+    promised = "score simulate corpus train distil export evaluate study info"
+    assert list(main.COMMANDS) == promised.split()
 
 
 def test_help_takes_less_than_half_a_second() -> None:

@@ -217,6 +217,17 @@ def test_a_student_without_all_its_teachers_is_refused(
         distil(corpus, recipe(), tmp_path, fabric=fabric, watch=fakes.Silent())
 
 
+def test_several_students_can_learn_from_one_ensemble_each_in_a_folder_of_its_own(
+    run: Path, corpus: Corpus, fakes: Any, fabric: Fabric, tmp_path: Path
+) -> None:
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    other = recipe(student={"beta": 0.0})
+    folder = tmp_path / "beta0"
+    distil(corpus, other, run, fabric=fabric, watch=fakes.Silent(), folder=folder)
+    assert json.loads((folder / "result.json").read_text())["name"] == "beta0"
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+
+
 def test_a_student_can_start_as_its_first_teacher() -> None:
     teacher, student = new_network(recipe(), seed=1), new_network(recipe(), seed=2, outputs=3)
     repeat_outputs(teacher, student)

@@ -19,6 +19,7 @@ COMMANDS = {
     "distil": "Distil the teachers into one student.",
     "export": "Write a trained network as one .onnx file with its card.",
     "evaluate": "Compare scores with labels or readers, beside trivial baselines.",
+    "study": "Make the paper's tables on your data, beside the printed values.",
     "info": "Show a model's card, or draw its network.",
 }
 """Each command, a function in the module of its own name, and its line of help."""

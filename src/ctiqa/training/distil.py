@@ -45,6 +45,7 @@ def distil(
     *,
     fabric: Fabric,
     watch: Watch,
+    folder: Path | None = None,
     restart: bool = False,
 ) -> None:
     """Train the student of a run, going on where it stopped (equations 4 to 6).
@@ -55,15 +56,17 @@ def distil(
     Args:
         corpus: open; only split "train" is used.
         recipe: how; its network must be that of the teachers.
-        run: folder with the trained teachers; receives student/.
+        run: folder with the trained teachers.
         fabric: launched.
         watch: is told how it goes.
+        folder: receives the student, so that several can learn from one ensemble; student/ of the
+            run if None.
         restart: begin anew instead of going on.
 
     Raises:
         CtiqaError: in words for a person, whatever stands in the way.
     """
-    plan, folder = recipe.student, student_folder(run)
+    plan, folder = recipe.student, folder or student_folder(run)
     ensemble = load_teachers(run, recipe)
     student = first_network(recipe, seed=plan.seed, outputs=plan.outputs)
     if plan.init == "teacher":
