@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from ctiqa.errors import RecipeError
+from ctiqa.model.choice import COMPARATORS
 from ctiqa.study.grid import SCALES, Row, Run, distinct, scale_recipe, tables
 from ctiqa.training.recipe import parse_recipe
 
@@ -91,13 +92,18 @@ def test_a_row_changes_what_it_says_and_nothing_else() -> None:
     assert replace(strict, student=replace(strict.student, epsilon=0.05)) == base
 
 
-def test_a_comparator_is_trained_by_the_recipe_of_a_teacher() -> None:
-    (run,) = row("table4", "resnet50").runs[0]
-    marked, plain = run.recipe, row("table4", "cnn-vit").runs[0][0].recipe
-    assert '[comparator]\nname = "resnet50"\n' in marked
-    bare = marked.replace('\n[comparator]\nname = "resnet50"\n', "")
-    bare = bare.replace('\n[vit]\nweights = ""\n', "")
-    assert parse_recipe(bare, name="a") == parse_recipe(plain, name="b")
+@pytest.mark.parametrize("name", COMPARATORS)
+def test_a_comparator_is_trained_by_the_recipe_of_a_teacher(name: str) -> None:
+    (run,) = row("table4", name).runs[0]
+    marked, plain = read(run), read(row("table4", "cnn-vit").runs[0][0])
+    assert marked.comparator.name == name
+    assert replace(marked, comparator=plain.comparator) == plain
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_every_run_of_a_scale_has_a_recipe_that_training_reads(scale: str) -> None:
+    for run in distinct(tables(scale_recipe(scale), seeds=1).values()):
+        assert read(run).text == run.recipe
 
 
 def test_seeds_have_no_draw_in_common() -> None:

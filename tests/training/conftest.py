@@ -206,3 +206,9 @@ def _one_thread() -> Iterator[Any]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def fabric() -> Any:
+    """The CPU in single precision."""
+    return make_fabric("32-true", accelerator="cpu")

@@ -18,7 +18,6 @@ from ctiqa.scoring.scorer import Scorer
 from ctiqa.training.checkpoint import load_weights
 from ctiqa.training.distil import distil, repeat_outputs
 from ctiqa.training.finished import finished
-from ctiqa.training.loop import make_fabric
 from ctiqa.training.recipe import parse_recipe
 from ctiqa.training.teachers import new_network, train_teachers
 
@@ -32,11 +31,6 @@ def recipe(name: str, **tables: Any) -> Any:
     return replace(
         read, **{table: replace(getattr(read, table), **new) for table, new in tables.items()}
     )
-
-
-@pytest.fixture(scope="module")
-def fabric() -> Any:
-    return make_fabric("32-true", accelerator="cpu")
 
 
 @pytest.fixture(scope="module")

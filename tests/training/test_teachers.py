@@ -18,7 +18,6 @@ from ctiqa.training.checkpoint import load_tensors
 from ctiqa.training.course import share_for
 from ctiqa.training.distil import distil, repeat_outputs, student_fold
 from ctiqa.training.finished import finished, read_note
-from ctiqa.training.loop import make_fabric
 from ctiqa.training.recipe import parse_recipe
 from ctiqa.training.teachers import (
     first_network,
@@ -41,11 +40,6 @@ def recipe(**tables: Any) -> Any:
 
 def patients_of(corpus: Corpus, pairs: Any) -> Any:
     return {corpus.slices[index].facts.patient for index, _ in pairs}
-
-
-@pytest.fixture(scope="module")
-def fabric() -> Any:
-    return make_fabric("32-true", accelerator="cpu")
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ CARD_KEY = "ctiqa_card"
 _TOLERANCE = 1e-4
 
 _HALVED_TOLERANCE = 1e-3
-"""What weights of half precision may change; they change a trained CNN-ViT's score by 2e-4."""
+"""What weights of half precision may change in a score."""
 
 _FEWEST_HALVED = 1024
 
