@@ -124,6 +124,12 @@ def test_what_the_window_cuts_off_does_not_count(make: Any, slices: Tensor) -> N
     assert torch.equal(network(far), network(air))
 
 
+def test_of_a_larger_slice_the_centre_counts(make: Any, slices: Tensor) -> None:
+    network = make().eval()
+    larger = functional.pad(slices, (5, 6, 5, 6), value=3000.0)
+    torch.testing.assert_close(network(larger), network(slices), rtol=0, atol=0)
+
+
 def test_each_window_is_a_channel_from_minus_one_to_one(make: Any) -> None:
     hu = torch.tensor([-1000.0, -600.0, -135.0, 40.0, 150.0, 215.0]).reshape(1, 1, 6)
     soft, lung = make(windows=((350, 40), (1500, -600))).window(hu)[0]

@@ -24,11 +24,11 @@ def read(run: Run) -> Any:
     return parse_recipe(run.recipe, name=run.name)
 
 
-def test_the_whole_study_is_53_runs_a_seed() -> None:
-    # 29 teachers: 4 before each of 6 stems, a fifth, 4 other networks. 24 students: 6 stems, 4 more
-    # ensembles, 8 more weights, 5 more gates, 1 long one.
-    assert len(RUNS) == 3 * 53
-    assert sum(run.kind == "student" for run in RUNS) == 3 * 24
+def test_the_whole_study_is_59_runs_a_seed() -> None:
+    # 34 teachers: 4 before each of 6 stems, a fifth, 4 other networks, 5 with ideal labels. 25
+    # students: 6 stems, 4 more ensembles, 8 more weights, 5 more gates, 1 long one, 1 ideal.
+    assert len(RUNS) == 3 * 59
+    assert sum(run.kind == "student" for run in RUNS) == 3 * 25
 
 
 def test_names_and_folders_are_unique() -> None:
@@ -129,7 +129,20 @@ def test_compact_asks_the_same_labels_doses_and_selection_as_full() -> None:
     full, compact = (parse_recipe(scale_recipe(scale), name=scale) for scale in SCALES)
     for table in ("label", "examples", "loss", "teachers"):
         assert getattr(full, table) == getattr(compact, table)
-    assert replace(full.student, epochs=4) == compact.student
+    assert replace(full.student, epochs=compact.student.epochs) == compact.student
+
+
+def test_ideal_rows_differ_from_the_main_rows_in_label_and_validation_alone() -> None:
+    for key in ("vit", "cnn-vit", "student"):
+        ideal, main = (read(row(table, key).runs[0][0]) for table in ("ideal", "table4"))
+        assert (ideal.label.reference, main.label.reference) == ("ideal", "routine")
+        assert (ideal.teachers.unit, ideal.student.select) == ("patient", "val")
+        assert main == replace(
+            ideal,
+            label=main.label,
+            teachers=replace(ideal.teachers, unit="image"),
+            student=replace(ideal.student, select="train"),
+        )
 
 
 def test_an_unknown_scale_is_refused() -> None:

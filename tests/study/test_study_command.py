@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from ctiqa.cli.main import app
 from ctiqa.corpus.store import Corpus
 from ctiqa.measures.agreement import agreement
-from ctiqa.study.kept import read_images, read_kept, scores_path
+from ctiqa.study.kept import images_path, read_images, read_kept, scores_path
 from ctiqa.study.run_table import RunTable
 
 pytestmark = pytest.mark.usefixtures("_one_thread")
@@ -88,7 +88,10 @@ def test_figures_are_those_of_the_kept_scores_on_the_test_patients(
     study: Any, five_patients: Corpus
 ) -> None:
     folder, _, _ = study
-    images, score = read_images(folder), read_kept(scores_path(folder, CHOSEN)).score
+    images, score = (
+        read_images(images_path(folder, "images")),
+        read_kept(scores_path(folder, CHOSEN)).score,
+    )
     assert set(images.patient) == {"test"}
     assert images.dose.tolist() == [1.0, 0.75, 0.5, 0.25] * 2
     assert images.slice_id.tolist() == ["test-0"] * 4 + ["test-1"] * 4

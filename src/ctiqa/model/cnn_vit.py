@@ -28,7 +28,7 @@ class CnnVit(nn.Module):
     def __init__(self, shape: NetworkShape) -> None:
         super().__init__()
         self.shape = shape
-        self.window = Windowing(shape.windows)
+        self.window = Windowing(shape.windows, shape.size)
         self.stem = _stem(shape)
         self.embed = Patches(shape.down_channels, shape.width, shape.patch, stride=shape.patch)
         self.class_token = nn.Parameter(torch.zeros(1, 1, shape.width))
@@ -40,7 +40,7 @@ class CnnVit(nn.Module):
         self.apply(_draw)
 
     def forward(self, hu: Tensor) -> Tensor:
-        """Return (N, K) raw scores of (N, S, S) slices in HU."""
+        """Return (N, K) raw scores of slices in HU, (N, S, S) or larger."""
         first, end = self.shape.crop
         x = self.window(hu)  # (N, C, S, S)
         x = functional.pixel_unshuffle(x, self.shape.unshuffle)  # (N, C u^2, S/u, S/u)
@@ -57,14 +57,21 @@ class CnnVit(nn.Module):
 
 
 class Windowing(nn.Module):
-    """Map HU to one channel in [-1, 1] for each window, in the precision of the input."""
+    """Map HU to one channel in [-1, 1] for each window, in the precision of the input.
 
-    def __init__(self, windows: tuple[tuple[float, float], ...]) -> None:
+    Of a slice larger than the network's size the centre counts, in its own pixels: resampling would
+    change the noise (METHOD 1.3, row 14).
+    """
+
+    def __init__(self, windows: tuple[tuple[float, float], ...], size: int) -> None:
         super().__init__()
-        self.windows = windows
+        self.windows, self.size = windows, size
 
     def forward(self, hu: Tensor) -> Tensor:
-        """Return (N, C, S, S) of (N, S, S)."""
+        """Return (N, C, S, S) of (N, S, S) or larger."""
+        if hu.shape[-1] > self.size:
+            first = (hu.shape[-1] - self.size) // 2
+            hu = hu[:, first : first + self.size, first : first + self.size]
         channels = [((hu - level) * (2 / width)).clamp(-1, 1) for width, level in self.windows]
         return torch.stack(channels, dim=1)
 

@@ -41,7 +41,7 @@ class Comparator(nn.Module):
         super().__init__()
         self.name = name
         self.shape = shape
-        self.window = Windowing(shape.windows)
+        self.window = Windowing(shape.windows, shape.size)
         self.network = _from_torchvision(name, shape.outputs)
         _take_channels(self.network, len(shape.windows) * shape.unshuffle**2)
 

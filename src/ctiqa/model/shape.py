@@ -12,7 +12,7 @@ class NetworkShape:
     """The sizes of a CNN-ViT; the defaults are the paper's.
 
     Args:
-        size: side of the square slice in pixels.
+        size: side of the square slice in pixels; of a larger slice the centre.
         windows: (width, level) in HU of each input channel: the network windows the slice itself.
         unshuffle: 1 as in the paper; 2 or 4 folds squares of that side into channels first, which
             loses nothing and makes everything after it cheaper.

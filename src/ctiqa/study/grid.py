@@ -7,6 +7,7 @@ from functools import partial
 from importlib.resources import files
 from typing import Any, Literal
 
+from ctiqa.corpus import label
 from ctiqa.errors import RecipeError
 from ctiqa.study.recipe_text import Value, varied
 
@@ -16,6 +17,7 @@ __all__ = [
     "COMPARATORS",
     "EPSILONS",
     "FIGURE",
+    "IDEAL",
     "MEMBERS",
     "SCALES",
     "TABLES",
@@ -30,6 +32,7 @@ __all__ = [
 SCALES = ("full", "compact")
 TABLES = ("table1", "table2", "table3", "table4")
 FIGURE = "figure4"
+IDEAL = "ideal"
 
 BLOCKS = range(6)
 MEMBERS = range(1, 6)
@@ -49,6 +52,15 @@ _FILTERS = (8, 16, 32, 64, 128)
 # What the paper settled on; the rows of its tables change one of them at a time.
 _BLOCKS, _MEMBERS, _BETA, _EPSILON = 4, 4, 0.75, 0.05
 _SEEDS_APART = 1000
+
+_IDEAL: Mapping[str, Value] = {
+    "label.reference": label.IDEAL.reference,
+    "label.windows": label.IDEAL.windows[:1],
+    "label.psnr_limits_db": label.IDEAL.psnr_limits_db[:1],
+    "teachers.unit": "patient",
+    "student.select": "val",
+}
+"""Labels that say how noisy a slice is, in the paper's window, and no patient on both sides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +116,7 @@ class Table:
         chosen: key of the row that the paper settled on.
         rows: those that the paper prints.
         further: those that its text speaks of but nothing prints.
+        images: which labels its networks learn and are judged by: those of the scale, or others.
     """
 
     name: str
@@ -111,6 +124,7 @@ class Table:
     chosen: str
     rows: tuple[Row, ...]
     further: tuple[Row, ...] = ()
+    images: str = "images"
 
 
 def scale_recipe(scale: str) -> str:
@@ -127,14 +141,16 @@ def scale_recipe(scale: str) -> str:
 
 
 def tables(base: str, *, seeds: int) -> dict[str, Table]:
-    """Return every table of the paper, by name.
+    """Return every table of the paper, and its main rows with other labels, by name.
 
     Args:
         base: recipe of the scale; the rows change a few of its keys.
         seeds: how often each network is trained.
     """
     grid = _Grid(base, seeds)
+    ideal = _Grid(varied(base, _IDEAL), seeds, prefix=f"{IDEAL}-")
     made = (grid.table1(), grid.table2(), grid.table3(), grid.table4(), grid.figure4())
+    made = (*made, ideal.main_rows())
     return {table.name: table for table in made}
 
 
@@ -157,6 +173,7 @@ class _Grid:
 
     base: str
     seeds: int
+    prefix: str = ""
 
     def table1(self) -> Table:
         rows = [self._row(f"blocks {n}", f"CNN-{n}", self._student(blocks=n)) for n in BLOCKS]
@@ -215,6 +232,20 @@ class _Grid:
         rows.append(self._row("student", "student", self._student()))
         return Table(FIGURE, "the losses of teachers and student", "student", tuple(rows))
 
+    def main_rows(self) -> Table:
+        rows = [
+            self._row("vit", "ViT (CNN-0)", partial(self._teachers, count=1, blocks=0)),
+            self._row("cnn-vit", "CNN-ViT (CNN-4)", self._teacher(1)),
+            self._row(
+                "ensemble",
+                f"mean of {_MEMBERS} teachers, no student",
+                partial(self._teachers, count=_MEMBERS),
+            ),
+            self._row("student", "distilled student", self._student()),
+        ]
+        title = "the main rows once more, with ideal labels and validation by patient"
+        return Table(IDEAL, title, "student", tuple(rows), images="images-ideal")
+
     def _row(self, key: str, words: str, runs: Callable[[int], tuple[Run, ...]]) -> Row:
         return Row(key, words, tuple(runs(seed) for seed in range(self.seeds)))
 
@@ -232,7 +263,7 @@ class _Grid:
         return varied(self.base, everywhere | dict(changes))
 
     def _teachers(self, seed: int, count: int, *, blocks: int = _BLOCKS) -> tuple[Run, ...]:
-        family = f"blocks{blocks}-seed{seed}"
+        family = f"{self.prefix}blocks{blocks}-seed{seed}"
         # One recipe for all of a family, so that an ensemble of three shares those of five.
         recipe = self._recipe(seed, max(MEMBERS), {"network.blocks": _FILTERS[:blocks]})
         return tuple(

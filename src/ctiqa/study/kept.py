@@ -14,10 +14,17 @@ from ctiqa.files import write_whole
 from ctiqa.measures.correlation import Column
 from ctiqa.study.evidence import EvidenceTable, Names, TrainingImages
 
-__all__ = ["Images", "Kept", "chosen_images", "read_images", "read_kept", "write_images"]
-__all__ += ["scores_path", "write_kept"]
-
-_IMAGES = "images.npz"
+__all__ = [
+    "Images",
+    "Kept",
+    "chosen_images",
+    "images_path",
+    "read_images",
+    "read_kept",
+    "scores_path",
+    "write_images",
+    "write_kept",
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,8 +68,14 @@ def chosen_images(corpus: Corpus, split: str, doses: Sequence[float]) -> list[tu
     return [(index, place) for index in corpus.where(split) for place in places]
 
 
-def write_images(folder: Path, corpus: Corpus, label: LabelRecipe, doses: Sequence[float]) -> None:
+def write_images(path: Path, corpus: Corpus, label: LabelRecipe, doses: Sequence[float]) -> None:
     """Keep what is known of the images of a study.
+
+    Args:
+        path: of the file, which ends in .npz.
+        corpus: open.
+        label: how Q is weighed.
+        doses: at which images are shown and judged.
 
     Raises:
         WriteError: if the file could not be written whole.
@@ -72,7 +85,7 @@ def write_images(folder: Path, corpus: Corpus, label: LabelRecipe, doses: Sequen
     known = _known(corpus, test, label)
     train = _known(corpus, chosen_images(corpus, "train", doses), label)
     _write(
-        folder / _IMAGES,
+        path,
         {
             **known,
             **{f"train_{name}": column for name, column in train.items()},
@@ -82,15 +95,20 @@ def write_images(folder: Path, corpus: Corpus, label: LabelRecipe, doses: Sequen
     )
 
 
-def read_images(folder: Path) -> Images:
+def read_images(path: Path) -> Images:
     """Return what :func:`write_images` kept.
 
     Raises:
         TableError: if it is missing or damaged.
     """
-    columns = _read(folder / _IMAGES)
+    columns = _read(path)
     train = TrainingImages(*(columns.pop(f"train_{name}") for name in _KNOWN))
     return Images(**columns, train=train)
+
+
+def images_path(folder: Path, images: str) -> Path:
+    """Return where the images of a table are kept in the folder of a study."""
+    return folder / f"{images}.npz"
 
 
 def scores_path(folder: Path, run: str) -> Path:

@@ -1,11 +1,12 @@
 """The parts that the pages of a study share: head, tables, lists."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ctiqa.study.about import About
-from ctiqa.study.grid import FIGURE, SCALES, Row, Table
+from ctiqa.study.grid import SCALES, Row, Table
 from ctiqa.study.run_table import Record
 from ctiqa.study.worth import Scales, Spread
 
@@ -45,8 +46,8 @@ def page_head(table: Table, found: Found) -> str:
     hours = sum(record.seconds or 0.0 for record in done) / 3600
     devices = "; ".join(sorted({record.device for record in done})) or "none yet"
     seeds = max(len(row.runs) for row in table.rows)
-    number = table.name.removeprefix("table").removeprefix("figure")
-    title = f"{'Figure' if table.name == FIGURE else 'Table'} {number}: {table.title}"
+    label = re.sub(r"(\d)$", r" \1", table.name).capitalize()
+    title = f"{label}: {table.title}"
     trained = f"{_count(about.train_patients, 'patient')} ({about.train_images} images)"
     judged = f"{_count(about.test_patients, 'patient')} ({about.test_images} images)"
     doses = ", ".join(f"{dose:g}" for dose in about.doses)

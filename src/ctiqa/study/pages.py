@@ -35,15 +35,7 @@ def table_page(table: Table, found: Found) -> str:
     rows = _weighed(table.rows, found)
     further = _weighed(table.further, found)
     baselines = found.scales.baselines()
-    printed = PRINTED.get(table.name, {})
-    blocks = [
-        page_head(table, found),
-        "## Here and in the paper\n\n"
-        "Mean over the seeds that are done, ± standard deviation between them; the second line of "
-        "a row is what the paper prints on its own data. OPM is the paper's sum of absolute "
-        "values, signed the sum that sees an inverted score.\n\n"
-        + markdown(_HEAD, [*_beside_printed(table.rows, rows, printed), *_lines(baselines)]),
-    ]
+    blocks = [page_head(table, found), _main(table, rows, baselines)]
     if table.further:
         words = "## What the paper's text speaks of and no table prints\n\n"
         blocks.append(words + markdown(_HEAD, _lines(further) or [_blank("no row is done yet")]))
@@ -63,7 +55,7 @@ def table_page(table: Table, found: Found) -> str:
         ordered=table.name in _ORDERED,
     )
     blocks.append("## Reading\n\n" + bullets(sentences))
-    if words_of_paper := CONTRADICTIONS[table.name]:
+    if words_of_paper := CONTRADICTIONS.get(table.name):
         blocks.append("## Where the paper contradicts itself\n\n" + bullets(words_of_paper))
     return "\n\n".join(blocks) + "\n"
 
@@ -73,17 +65,26 @@ def _weighed(rows: Sequence[Row], found: Found) -> list[Worth]:
     return [worth for worth in worths if worth is not None]
 
 
-def _beside_printed(
-    rows: Sequence[Row], worths: Sequence[Worth], printed: Mapping[str, Printed]
-) -> list[list[str]]:
+def _main(table: Table, worths: Sequence[Worth], baselines: Sequence[Worth]) -> str:
+    """Return the rows of a table, each with what is printed where the paper has such a table."""
     known = {worth.key: worth for worth in worths}
+    printed = PRINTED.get(table.name)
     lines = []
-    for row in rows:
+    for row in table.rows:
         lines += _lines([known[row.key]]) if row.key in known else [_blank(row.words, "0")]
-        theirs = printed.get(row.key, Printed())
-        cells = [_printed(theirs, figure) for figure in FIGURES]
-        lines.append(["printed", "", *cells])
-    return lines
+        if printed is not None:
+            theirs = printed.get(row.key, Printed())
+            lines.append(["printed", "", *(_printed(theirs, figure) for figure in FIGURES)])
+    words = (
+        "Mean over the seeds that are done, ± standard deviation between them{}. OPM is the "
+        "paper's sum of absolute values, signed the sum that sees an inverted score."
+    )
+    title, second = "## Here", ""
+    if printed is not None:
+        title = "## Here and in the paper"
+        second = "; the second line of a row is what the paper prints on its own data"
+    table_text = markdown(_HEAD, [*lines, *_lines(baselines)])
+    return f"{title}\n\n{words.format(second)}\n\n{table_text}"
 
 
 def _lines(worths: Sequence[Worth]) -> list[list[str]]:

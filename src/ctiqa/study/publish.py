@@ -1,9 +1,8 @@
 """Write the pages of a study, each again whenever a run completes a row of it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 
 from ctiqa.files import write_whole
@@ -11,7 +10,7 @@ from ctiqa.measures.correlation import Column
 from ctiqa.study.about import read_about
 from ctiqa.study.figure_page import figure_page, losses
 from ctiqa.study.grid import FIGURE, Run, Table
-from ctiqa.study.kept import read_images, read_kept, scores_path
+from ctiqa.study.kept import images_path, read_images, read_kept, scores_path
 from ctiqa.study.page_parts import Found
 from ctiqa.study.pages import completes, table_page
 from ctiqa.study.run_progress import write_csv
@@ -44,6 +43,7 @@ class Publisher:
     runs: RunTable
     command: str
     draw: Draw | None
+    _known: dict[str, Scales] = field(default_factory=dict)
 
     def ended(self, run: Run) -> None:
         """Write the pages in which a run that ended completes a row, and runs.csv."""
@@ -62,21 +62,19 @@ class Publisher:
         write_csv(records, self.folder / _RUNS_CSV)
         if not tables:
             return
-        found = Found(
-            command=self.command,
-            about=read_about(self.folder),
-            records={record.name: record for record in records},
-            scales=self._scales,
-            date=datetime.now(UTC).date().isoformat(),
-        )
+        by_name = {record.name: record for record in records}
+        about, date = read_about(self.folder), datetime.now(UTC).date().isoformat()
         for table in tables:
+            found = Found(self.command, about, by_name, self._scales(table.images), date)
             page = self._figure(table, found) if table.name == FIGURE else table_page(table, found)
             write_whole(self.folder / f"{table.name}.md", page.encode())
 
-    @cached_property
-    def _scales(self) -> Scales:
+    def _scales(self, images: str) -> Scales:
         # Scores of what is done never change, so that each is weighed once.
-        return Scales(read_images(self.folder), self._score)
+        if images not in self._known:
+            kept = read_images(images_path(self.folder, images))
+            self._known[images] = Scales(kept, self._score)
+        return self._known[images]
 
     def _figure(self, table: Table, found: Found) -> str:
         curves, picture = losses(table, found, self._loss), ""

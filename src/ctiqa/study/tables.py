@@ -13,8 +13,15 @@ from ctiqa.corpus.examples import FixedExamples
 from ctiqa.corpus.store import Corpus
 from ctiqa.measures.agreement import agreement
 from ctiqa.study.about import About, begin_study, check_corpus
-from ctiqa.study.grid import Run
-from ctiqa.study.kept import Kept, chosen_images, scores_path, write_images, write_kept
+from ctiqa.study.grid import Run, Table, distinct
+from ctiqa.study.kept import (
+    Kept,
+    chosen_images,
+    images_path,
+    scores_path,
+    write_images,
+    write_kept,
+)
 from ctiqa.study.workshop import Outcome, StillMine
 from ctiqa.training.checkpoint import CHECKPOINT, HISTORY, WEIGHTS, load_weights
 from ctiqa.training.course import Row, Watch
@@ -42,12 +49,14 @@ class Plan:
     caution: str
 
 
-def plan_study(corpus: Corpus, runs: Sequence[Run], folder: Path, *, scale: str, base: str) -> Plan:
+def plan_study(
+    corpus: Corpus, wanted: Sequence[Table], folder: Path, *, scale: str, base: str
+) -> Plan:
     """Make a folder ready for a study, and refuse in words what would fail later.
 
     Args:
         corpus: open; trained on split "train", judged on split "test".
-        runs: that are wanted.
+        wanted: tables.
         folder: of the study.
         scale: its name.
         base: its recipe.
@@ -58,12 +67,13 @@ def plan_study(corpus: Corpus, runs: Sequence[Run], folder: Path, *, scale: str,
         WriteError: if the folder cannot be written to.
     """
     shared = parse_recipe(base, name=f"scale {scale}")
-    for run in runs:
-        parse_recipe(run.recipe, name=run.name)
+    recipes = {run.name: parse_recipe(run.recipe, name=run.name) for run in distinct(wanted)}
     doses = _doses(corpus, shared)
     check_corpus(corpus, doses=doses, folds=shared.teachers.folds)
     begin_study(folder, About.of(corpus, scale=scale, recipe=base, doses=doses))
-    write_images(folder, corpus, shared.label, doses)
+    for table in wanted:
+        path = images_path(folder, table.images)
+        write_images(path, corpus, recipes[table.rows[0].runs[0][0].name].label, doses)
     return Plan(shared.optimiser.precision, shared.caution)
 
 
