@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from ctiqa.corpus.examples import Batch, FixedExamples, FreshExamples, _Draw
+from ctiqa.corpus.examples import Batch, FixedExamples, FreshExamples, _FreshDraw
 from ctiqa.corpus.label import IDEAL, ROUTINE
 from ctiqa.corpus.store import Corpus
 
@@ -110,7 +110,7 @@ def test_the_mixture_of_two_fields_has_the_variance_of_one(dose: float, corpus: 
     expected = quantum * (1 / dose - 1) + electronic * (1 / dose**2 - 1)
     examples = fresh(corpus)
     ratios = [
-        (examples._example(_Draw(0, dose, 0, seed))[0] - source)[body].var() / expected
+        (examples._example(_FreshDraw(0, dose, 0, seed))[0] - source)[body].var() / expected
         for seed in range(64)
     ]
     assert np.mean(ratios) == pytest.approx(1, abs=0.02)
@@ -122,7 +122,7 @@ def test_labels_are_interpolated_in_the_logarithm_of_the_dose(corpus: Corpus) ->
     stored = corpus.labels(2, IDEAL)
 
     def label(dose: float) -> float:
-        return examples._example(_Draw(2, dose, 0, 0))[1]
+        return examples._example(_FreshDraw(2, dose, 0, 0))[1]
 
     known = corpus.settings.label_doses
     assert [label(dose) for dose in known] == pytest.approx(stored.tolist())

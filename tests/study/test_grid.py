@@ -122,7 +122,8 @@ def test_more_seeds_keep_the_runs_of_fewer() -> None:
 def test_the_full_scale_is_the_recipe_of_the_paper(pytestconfig: pytest.Config) -> None:
     paper = (pytestconfig.rootpath / "recipes" / "paper2025.toml").read_text("utf-8")
     full = parse_recipe(scale_recipe("full"), name="full")
-    assert full == parse_recipe(paper, name="paper")
+    exact = replace(full.optimiser, precision="32-true", channels_last=False, compile=False)
+    assert replace(full, optimiser=exact) == parse_recipe(paper, name="paper")
 
 
 def test_compact_asks_the_same_labels_doses_and_selection_as_full() -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -57,6 +58,32 @@ def test_equal_seeds_give_equal_bytes_and_another_seed_others(fakes: Any, tmp_pa
         fakes.train(tmp_path / name, seed=seed)
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
     assert contents(tmp_path / "a") != contents(tmp_path / "c")
+
+
+@pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile needs a C++ compiler")
+def test_a_compiled_run_learns_what_the_plain_one_does(fakes: Any, tmp_path: Path) -> None:
+    plan = replace(fakes.PLAN, epochs=1)
+    losses = []
+    for compiled in (False, True):
+        watch = fakes.Silent()
+        torch.manual_seed(0)
+        fakes.train(
+            tmp_path / str(compiled),
+            plan=replace(plan, compile=compiled),
+            watch=watch,
+            # Chance is drawn otherwise inside a compiled network.
+            network=fakes.TinyNet(dropout=0.0),
+        )
+        losses.append([loss for *_, loss in watch.steps])
+    assert losses[1] == pytest.approx(losses[0], rel=1e-4)
+
+
+def test_without_a_compiler_compile_is_refused_in_words(
+    fakes: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(CtiqaError, match=r"needs a C\+\+ compiler, .* or set compile = false"):
+        fakes.train(tmp_path / "run", plan=replace(fakes.PLAN, compile=True))
 
 
 KILLED = """

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from functools import cached_property
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +14,9 @@ from ctiqa.corpus.label import LabelRecipe
 from ctiqa.corpus.store import Corpus
 from ctiqa.images.ct_slice import FloatImage
 
-__all__ = ["Batch", "FixedExamples", "FreshExamples"]
+__all__ = ["Batch", "Draw", "FixedExamples", "FreshExamples"]
 
-Turn: TypeAlias = Callable[[FloatImage], FloatImage]
+_AnyDraw = TypeVar("_AnyDraw")
 
 
 class Batch(NamedTuple):
@@ -25,8 +26,15 @@ class Batch(NamedTuple):
     q: torch.Tensor
 
 
-class _Draw(NamedTuple):
-    """One example: a slice, the place (fixed) or size (fresh) of its dose, and which way up."""
+class Draw(NamedTuple):
+    """One example of a fixed set: its place there, and which way up."""
+
+    place: int
+    turn: int
+
+
+class _FreshDraw(NamedTuple):
+    """One fresh example: a slice, its dose, which way up, and the seed of its noise."""
 
     slice: int
     dose: float
@@ -67,23 +75,34 @@ class FixedExamples:
         self, index: int, *, seed: int, batch: int, rank: int = 0, world: int = 1
     ) -> Iterator[Batch]:
         """Yield one pass in random order; the same (seed, index) gives the same bytes."""
+        yield from _batches(self.drawn(index, seed=seed)[rank::world], batch, self._served)
+
+    def drawn(self, index: int, *, seed: int) -> list[Draw]:
+        """Return the examples of one epoch in their order, decided by (seed, index) alone."""
         rng = np.random.default_rng([seed, index])
-        pairs = self.pairs
-        draws = [
-            _Draw(*pairs[int(at)], int(rng.integers(8)) if self.turned else 0, seed=0)
-            for at in rng.permutation(len(pairs))
+        return [
+            Draw(int(at), int(rng.integers(8)) if self.turned else 0)
+            for at in rng.permutation(len(self.pairs))
         ]
-        yield from _batches(draws[rank::world], batch, self._example)
 
     def in_order(self, *, batch: int) -> Iterator[Batch]:
         """Yield every example once, in order, upright."""
-        draws = [_Draw(*pair, 0, seed=0) for pair in self.pairs]
-        yield from _batches(draws, batch, self._example)
+        yield from _batches([Draw(at, 0) for at in range(len(self))], batch, self._served)
 
-    def _example(self, draw: _Draw) -> tuple[FloatImage, float]:
-        dose = int(draw.dose)
-        labels = self.corpus.image_labels(draw.slice, self.label)
-        return _turned(self.corpus.image(draw.slice, dose), draw.turn), float(labels[dose])
+    def label_of(self, pair: tuple[int, int]) -> float:
+        """Return Q of one of the pairs."""
+        index, dose = pair
+        return float(self.corpus.image_labels(index, self.label)[dose])
+
+    @cached_property
+    def _served(self) -> Callable[[Draw], tuple[FloatImage, float]]:
+        pairs = self.pairs
+
+        def example(draw: Draw) -> tuple[FloatImage, float]:
+            pair = pairs[draw.place]
+            return _turned(self.corpus.image(*pair), draw.turn), self.label_of(pair)
+
+        return example
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,12 +142,12 @@ class FreshExamples:
         dose = np.where(rng.random(len(order)) < self.routine_share, 1.0, below)
         turn, seeds = rng.integers(8, size=len(order)), rng.integers(2**32, size=len(order))
         draws = [
-            _Draw(int(i), float(d), int(t), int(s))
+            _FreshDraw(int(i), float(d), int(t), int(s))
             for i, d, t, s in zip(order, dose, turn, seeds, strict=True)
         ]
         yield from _batches(draws[rank::world], batch, self._example)
 
-    def _example(self, draw: _Draw) -> tuple[FloatImage, float]:
+    def _example(self, draw: _FreshDraw) -> tuple[FloatImage, float]:
         settings = self.corpus.settings
         labels = self.corpus.labels(draw.slice, self.label)
         dose = np.array(settings.label_doses)
@@ -140,7 +159,7 @@ class FreshExamples:
         return _turned(hu, draw.turn), q
 
 
-def _mixed(fields: npt.NDArray[np.float16], draw: _Draw, *, quantum_fields: int) -> FloatImage:
+def _mixed(fields: npt.NDArray[np.float16], draw: _FreshDraw, *, quantum_fields: int) -> FloatImage:
     """Return noise that lowers the dose from 1 to the drawn one (docs/physics.md, equation 2)."""
     rng = np.random.default_rng(draw.seed)
     first, second = rng.choice(quantum_fields, 2, replace=False)
@@ -162,13 +181,13 @@ def _turned(hu: FloatImage, turn: int) -> FloatImage:
 
 
 def _batches(
-    draws: Sequence[_Draw],
+    draws: Sequence[_AnyDraw],
     batch: int,
-    example: Callable[[_Draw], tuple[FloatImage, float]],
+    example: Callable[[_AnyDraw], tuple[FloatImage, float]],
 ) -> Iterator[Batch]:
     """Yield batches, the next one made in a thread while this one is used."""
 
-    def made(some: Sequence[_Draw]) -> Batch:
+    def made(some: Sequence[_AnyDraw]) -> Batch:
         pairs = [example(draw) for draw in some]
         return Batch(
             torch.from_numpy(np.stack([hu for hu, _ in pairs])),

@@ -136,7 +136,12 @@ class Corpus:
 
     def image(self, index: int, dose_index: int) -> FloatImage:
         """Return a slice at one of the image doses, in HU."""
-        return np.asarray(self._pixels(index)[dose_index], np.float32)
+        return np.asarray(self.stored(index, dose_index), np.float32)
+
+    def stored(self, index: int, dose_index: int) -> npt.NDArray[np.int16]:
+        """Return the same as it is stored, mapped from disk."""
+        image: npt.NDArray[np.int16] = self._pixels(index)[dose_index]
+        return image
 
     def fields(self, index: int) -> HalfImage:
         """Return the stored noise fields of a slice, mapped from disk, in HU."""

@@ -149,8 +149,10 @@ def tables(base: str, *, seeds: int) -> dict[str, Table]:
     """
     grid = _Grid(base, seeds)
     ideal = _Grid(varied(base, _IDEAL), seeds, prefix=f"{IDEAL}-")
-    made = (grid.table1(), grid.table2(), grid.table3(), grid.table4(), grid.figure4())
-    made = (*made, ideal.main_rows())
+    made = (
+        *(grid.table1(), grid.table2(), grid.table3(), grid.table4(), grid.figure4()),
+        ideal.main_rows(),
+    )
     return {table.name: table for table in made}
 
 

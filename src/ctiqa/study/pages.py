@@ -1,7 +1,7 @@
 """The pages of a study: each table of the paper made on one's own data, beside what is printed."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 

@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
+import torch
 from torch import Tensor
 
 from ctiqa.corpus.examples import FixedExamples, FreshExamples
+from ctiqa.corpus.held import hold
 from ctiqa.corpus.split import folds
 from ctiqa.corpus.store import Corpus
 from ctiqa.errors import CorpusError
@@ -58,6 +60,9 @@ class Examples(Protocol):
 
 class Images(Protocol):
     """Fixed images on which a network is judged."""
+
+    def __len__(self) -> int:
+        """Return how many there are."""
 
     def in_order(self, *, batch: int) -> Iterator[Batch]:
         """Yield every image once."""
@@ -114,12 +119,19 @@ class Share:
     """
 
     train: Examples
-    check: FixedExamples
+    check: Images
     left_out: dict[str, int]
     checked_on: str
 
 
-def share_for(corpus: Corpus, recipe: Recipe, *, fold: int | None, on_training: bool) -> Share:
+def share_for(
+    corpus: Corpus,
+    recipe: Recipe,
+    *,
+    fold: int | None,
+    on_training: bool,
+    device: torch.device | None = None,
+) -> Share:
     """Share split "train" out between learning and checking (METHOD 1.3, rows 7 to 9).
 
     Args:
@@ -127,6 +139,8 @@ def share_for(corpus: Corpus, recipe: Recipe, *, fold: int | None, on_training: 
         recipe: its examples, label and folds.
         fold: the part to leave out; None leaves out nothing.
         on_training: check on what is learnt from, even where something is left out.
+        device: that trains; a graphics card gets the fixed images into its own memory. None is the
+            CPU.
 
     Raises:
         CorpusError: if there are too few patients, or the corpus lacks a dose of the recipe.
@@ -146,7 +160,7 @@ def share_for(corpus: Corpus, recipe: Recipe, *, fold: int | None, on_training: 
     out = [pair for pair, part in zip(pairs, parts, strict=True) if part == fold]
     on_training = on_training or not out
     slices = sorted({index for index, _ in learnt})
-    train: Examples = (
+    train: FixedExamples | FreshExamples = (
         FreshExamples(
             corpus,
             slices,
@@ -162,7 +176,12 @@ def share_for(corpus: Corpus, recipe: Recipe, *, fold: int | None, on_training: 
     check = FixedExamples(corpus, (), recipe.label, turned=False, chosen=judged)
     owners = [corpus.slices[index].facts.patient for index, _ in out]
     words = "training images" if on_training else "images left out"
-    return Share(train, check, {name: owners.count(name) for name in sorted(set(owners))}, words)
+    owned = {name: owners.count(name) for name in sorted(set(owners))}
+    if device is None or device.type == "cpu":
+        return Share(train, check, owned, words)
+    # Fresh noise is mixed by the host, which has its fields mapped from disk.
+    taught = hold(train, device) if isinstance(train, FixedExamples) else train
+    return Share(taught, hold(check, device), owned, words)
 
 
 def _group(corpus: Corpus, pair: tuple[int, int], unit: str) -> Hashable:

@@ -81,7 +81,13 @@ def distil(
         # A tensor of inference mode cannot take part in a gradient; its copy can.
         return student_loss(scores, taught.clone(), q, recipe.loss, plan.distillation)
 
-    share = share_for(corpus, recipe, fold=student_fold(recipe), on_training=plan.select == "train")
+    share = share_for(
+        corpus,
+        recipe,
+        fold=student_fold(recipe),
+        on_training=plan.select == "train",
+        device=fabric.device,
+    )
     begin(folder, recipe, fabric, restart=restart)
     course = Course(
         folder=folder,

@@ -2,7 +2,9 @@
 
 import copy
 import math
+import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal, TypeAlias, cast
@@ -22,6 +24,10 @@ from ctiqa.training.recipe import OptimiserPlan
 __all__ = ["Precision", "fit", "learning_rate", "make_fabric"]
 
 Precision: TypeAlias = Literal["32-true", "bf16-mixed", "16-mixed"]
+
+
+_STEPS_BETWEEN_LOOKS = 16
+_COMPILERS = ("c++", "g++", "clang++", "cl")
 
 
 class _ExactInput(MixedPrecision):
@@ -84,7 +90,7 @@ def fit(fabric: Fabric, network: nn.Module, course: Course, watch: Watch) -> lis
         The rows of history.csv, on the first rank.
 
     Raises:
-        CtiqaError: if the loss stops being a number.
+        CtiqaError: if the loss stops being a number, or there is no compiler for ``compile``.
         ModelError: if the checkpoint in the folder cannot be read.
         WriteError: if a checkpoint cannot be written whole.
     """
@@ -98,15 +104,15 @@ def fit(fabric: Fabric, network: nn.Module, course: Course, watch: Watch) -> lis
         lr=plan.lr,
         betas=plan.betas,
         weight_decay=plan.weight_decay,
-        # One pass over the parameters: with VGG's 134 million three times as fast on a CPU.
-        fused=True,
+        # One pass over the parameters: with VGG's 134 million three times as fast on a CPU. Fabric
+        # cannot clip the gradients of a fused optimiser that float16 has scaled.
+        fused=plan.precision != "16-mixed",
     )
     scaler = fabric.strategy.precision
     run = Checkpoint(course.folder, course.origin, network, averaged, optimiser, scaler)
     rows = run.load(mend=fabric.is_global_zero)
     watch.begin(course.folder.name, epochs=plan.epochs, done=len(rows))
-    run_as = cast("nn.Module", torch.compile(network)) if plan.compile else network
-    model, stepper = fabric.setup(run_as, optimiser)
+    model, stepper = fabric.setup(_compiled(network) if plan.compile else network, optimiser)
     taught = _Taught(fabric, model, stepper, network, averaged)
     for epoch in range(len(rows), plan.epochs):
         started = time.perf_counter()
@@ -119,6 +125,15 @@ def fit(fabric: Fabric, network: nn.Module, course: Course, watch: Watch) -> lis
             watch.row(row, epochs=plan.epochs)
         fabric.barrier()
     return rows
+
+
+def _compiled(network: nn.Module) -> nn.Module:
+    if not any(map(shutil.which, _COMPILERS)):
+        raise CtiqaError(
+            "compile = true in the recipe needs a C++ compiler, and there is none on the path; "
+            "install g++ or clang, or set compile = false"
+        )
+    return cast("nn.Module", torch.compile(network))
 
 
 @dataclass(frozen=True)
@@ -139,7 +154,9 @@ def _epoch(taught: _Taught, course: Course, epoch: int, watch: Watch) -> Row:
     each = max(plan.batch // world, 1)
     # A rank with one batch more than the others would wait for them for ever.
     steps = math.ceil(len(course.train) // world / each)
-    losses, gates, lr = [], [], plan.lr
+    losses, gates, lr, looked = [], [], plan.lr, 0
+    # Each look makes a graphics card wait for its host.
+    stride = 1 if fabric.device.type == "cpu" else _STEPS_BETWEEN_LOOKS
     model.train()
     batches = course.train.epoch(epoch, seed=course.seed, batch=each, rank=rank, world=world)
     for done, batch in enumerate(islice(batches, steps), start=1):
@@ -149,36 +166,38 @@ def _epoch(taught: _Taught, course: Course, epoch: int, watch: Watch) -> Row:
             group["lr"] = lr
         hu, q = fabric.to_device(batch.hu), fabric.to_device(batch.q)
         cost = course.objective(model(hu), hu, q)
-        loss = _mean(fabric, cost.total)
-        if not math.isfinite(loss):
-            raise CtiqaError(
-                f"the loss became {loss} in epoch {epoch + 1} at a learning rate of {lr:.3g}; "
-                "lower lr or set clip_norm in the recipe and begin anew with --restart"
-            )
         fabric.backward(cost.total)
         if plan.clip_norm:
             fabric.clip_gradients(model, stepper, max_norm=plan.clip_norm, error_if_nonfinite=False)
         stepper.step()
         stepper.zero_grad()
         _follow(taught.averaged, taught.network, decay=plan.ema_decay, step=step)
-        losses.append(loss)
+        losses.append(cost.total.detach())
         if cost.gate_share is not None:
-            gates.append(_mean(fabric, cost.gate_share))
-        watch.step(epoch=epoch, done=done, steps=steps, loss=loss)
+            gates.append(cost.gate_share)
+        if done % stride == 0 or done == steps:
+            loss = _mean(fabric, losses[looked:])
+            if not math.isfinite(loss):
+                raise CtiqaError(
+                    f"the loss became {loss} in epoch {epoch + 1} at a learning rate of {lr:.3g}; "
+                    "lower lr or set clip_norm in the recipe and begin anew with --restart"
+                )
+            watch.step(epoch=epoch, done=done, steps=steps, loss=loss)
+            looked = done
     if not losses:
         raise CorpusError("there is no example to train on; give a corpus with more slices")
-    gate_share = sum(gates) / len(gates) if gates else math.nan
     return {
         "epoch": epoch + 1,
-        "loss": sum(losses) / len(losses),
+        "loss": _mean(fabric, losses),
         "lr": lr,
-        "gate_share": gate_share,
+        "gate_share": _mean(fabric, gates) if gates else math.nan,
     }
 
 
-def _mean(fabric: Fabric, value: Tensor) -> float:
-    """Return the mean of a number over the ranks."""
-    return float(cast("Tensor", fabric.all_reduce(value.detach(), reduce_op="mean")))
+def _mean(fabric: Fabric, values: Sequence[Tensor]) -> float:
+    """Return the mean of some numbers over the steps and the ranks."""
+    mean = torch.stack([value.detach().double() for value in values]).mean()
+    return float(cast("Tensor", fabric.all_reduce(mean, reduce_op="mean")))
 
 
 @torch.no_grad()

@@ -123,7 +123,11 @@ def train_teachers(
     for member in chosen:
         folder, seed = teacher_folder(run, member), plan.seed(member)
         share = share_for(
-            corpus, recipe, fold=plan.fold(member), on_training=plan.select == "train"
+            corpus,
+            recipe,
+            fold=plan.fold(member),
+            on_training=plan.select == "train",
+            device=fabric.device,
         )
         begin(folder, recipe, fabric, restart=restart)
         course = Course(
