@@ -3,7 +3,7 @@
 import csv
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +29,7 @@ from ctiqa.training.distil import distil
 from ctiqa.training.judge import Column, figures, predict
 from ctiqa.training.loop import Precision, make_fabric
 from ctiqa.training.recipe import Recipe, parse_recipe
+from ctiqa.training.remembered import Memory
 from ctiqa.training.teachers import RESULT, new_network, train_teachers
 
 __all__ = ["Bench", "Plan", "plan_study", "run_folder"]
@@ -97,6 +98,7 @@ class Bench:
     folder: Path
     fabric: Fabric
     watch: Watch
+    _known: dict[Path, Memory] = field(default_factory=dict)
 
     def perform(self, run: Run, still_mine: StillMine) -> Outcome:
         """Train a run, going on where it stopped, judge it on the test patients, keep its scores.
@@ -143,6 +145,7 @@ class Bench:
                 fabric=self.fabric,
                 watch=watch,
                 folder=run_folder(self.folder, run),
+                known=self._known,
             )
 
     def _judge(self, own: Path, recipe: Recipe, run: Run) -> tuple[Column, Column]:

@@ -1,5 +1,6 @@
 """Distil the ensemble into the student."""
 
+from collections.abc import MutableMapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,12 +13,14 @@ from ctiqa.training.course import Course, Watch, share_for
 from ctiqa.training.loop import fit
 from ctiqa.training.losses import Cost, student_loss
 from ctiqa.training.recipe import OptimiserPlan, Recipe
+from ctiqa.training.remembered import Memory, Remembered
 from ctiqa.training.teachers import (
     begin,
     first_network,
     load_teachers,
     origin,
     report,
+    teacher_folder,
 )
 
 __all__ = ["distil", "repeat_outputs", "student_fold", "student_folder"]
@@ -47,6 +50,7 @@ def distil(
     watch: Watch,
     folder: Path | None = None,
     restart: bool = False,
+    known: MutableMapping[Path, Memory] | None = None,
 ) -> None:
     """Train the student of a run, going on where it stopped (equations 4 to 6).
 
@@ -62,6 +66,8 @@ def distil(
         folder: receives the student, so that several can learn from one ensemble; student/ of the
             run if None.
         restart: begin anew instead of going on.
+        known: what teachers, by their folder, said of fixed images; is read and filled, so that
+            several students of one process ask them once. Used on the CPU alone.
 
     Raises:
         CtiqaError: in words for a person, whatever stands in the way.
@@ -73,7 +79,12 @@ def distil(
         repeat_outputs(ensemble.first, student)
     if recipe.optimiser.channels_last:
         ensemble.to(memory_format=torch.channels_last)
-    teachers = fabric.to_device(ensemble)
+    teachers: nn.Module = fabric.to_device(ensemble)
+    if known is not None and recipe.examples.doses != "fresh" and fabric.device.type == "cpu":
+        folders = [teacher_folder(run, member) for member in range(recipe.teachers.members)]
+        teachers = Remembered(
+            list(ensemble.members), [known.setdefault(folder, {}) for folder in folders]
+        )
 
     def objective(scores: Tensor, hu: Tensor, q: Tensor) -> Cost:
         with torch.inference_mode(), fabric.autocast():
