@@ -7,7 +7,8 @@ import pytest
 
 from ctiqa.errors import RecipeError
 from ctiqa.model.choice import COMPARATORS
-from ctiqa.study.grid import SCALES, Row, Run, distinct, scale_recipe, tables
+from ctiqa.study.grid import SCALES, scale_recipe, tables
+from ctiqa.study.runs import Row, Run, distinct
 from ctiqa.training.recipe import parse_recipe
 
 COMPACT = scale_recipe("compact")

@@ -10,11 +10,12 @@ import pytest
 from ctiqa.study.about import About
 from ctiqa.study.evidence import TrainingImages
 from ctiqa.study.figure_page import figure_page, losses
-from ctiqa.study.grid import distinct, scale_recipe, tables
+from ctiqa.study.grid import scale_recipe, tables
 from ctiqa.study.kept import Images
 from ctiqa.study.page_parts import Found
 from ctiqa.study.pages import completes, table_page
 from ctiqa.study.run_table import Record
+from ctiqa.study.runs import distinct
 from ctiqa.study.worth import Scales
 
 BASE = scale_recipe("compact")

@@ -14,9 +14,9 @@ import pytest
 from ctiqa.errors import RecipeError, WriteError
 from ctiqa.study import run_table
 from ctiqa.study.alive import process_name
-from ctiqa.study.grid import Run
 from ctiqa.study.run_progress import remaining_s, write_csv
 from ctiqa.study.run_table import RunTable
+from ctiqa.study.runs import Run
 
 TEACHERS = tuple(Run(f"t{k}", "teacher", 0, "[a]\n", "t", k) for k in range(3))
 STUDENT = Run("s", "student", 0, "[b]\n", "t", needs=TEACHERS)

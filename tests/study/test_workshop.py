@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from ctiqa.errors import CtiqaError
-from ctiqa.study.grid import Run
 from ctiqa.study.run_progress import progress_words
 from ctiqa.study.run_table import RunTable
+from ctiqa.study.runs import Run
 from ctiqa.study.workshop import LostClaimError, Outcome, StillMine, work
 
 TEACHERS = tuple(Run(f"t{k}", "teacher", 0, "", "t", k) for k in range(2))

@@ -9,9 +9,9 @@ import pytest
 from ctiqa.measures.agreement import agreement
 from ctiqa.measures.correlation import Column
 from ctiqa.study.evidence import TrainingImages
-from ctiqa.study.grid import Row, Run
 from ctiqa.study.kept import Images
 from ctiqa.study.reading import difference, read_table
+from ctiqa.study.runs import Row, Run
 from ctiqa.study.worth import Scales, Worth
 
 RNG = np.random.default_rng(0)

@@ -13,9 +13,9 @@ from ctiqa.cli.console import stderr
 from ctiqa.cli.train import Accelerator, Threads, Where, extra_installed, training
 
 if TYPE_CHECKING:
-    from ctiqa.study.grid import Run, Table
     from ctiqa.study.publish import Draw, Publisher
     from ctiqa.study.run_table import Record
+    from ctiqa.study.runs import Run, Table
 
 __all__ = ["study"]
 
@@ -135,9 +135,9 @@ def _trained(choice: Choice, corpus: Path, folder: Path) -> "Publisher":
     with extra_installed():
         from ctiqa.corpus.store import Corpus
         from ctiqa.study.tables import Bench, plan_study
-    from ctiqa.study.grid import distinct
     from ctiqa.study.publish import Publisher
     from ctiqa.study.run_table import RunTable
+    from ctiqa.study.runs import distinct
     from ctiqa.study.workshop import work
 
     name, base = choice.recipe()
@@ -179,7 +179,7 @@ def _opened(choice: Choice, corpus: Path, folder: Path) -> "Publisher":
 
 
 def _records(made: "Publisher") -> tuple["Record", ...]:
-    from ctiqa.study.grid import distinct
+    from ctiqa.study.runs import distinct
 
     return made.runs.records([run.name for run in distinct(made.tables)])
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from ctiqa.measures.correlation import Column
-from ctiqa.study.grid import Table
 from ctiqa.study.page_parts import Found, bullets, done_runs, markdown, page_head, spread_words
+from ctiqa.study.runs import Table
 from ctiqa.study.worth import Spread
 
 __all__ = ["figure_page", "losses"]

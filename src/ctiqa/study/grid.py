@@ -1,15 +1,16 @@
-"""Which networks the paper's tables need: every run once, whichever tables share it."""
+"""Which rows and runs the paper's tables need: one key of a recipe changed at a time."""
 
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
-from typing import Any, Literal
+from typing import Any
 
 from ctiqa.corpus import label
 from ctiqa.errors import RecipeError
 from ctiqa.study.recipe_text import Value, varied
+from ctiqa.study.runs import Row, Run, Table
 
 __all__ = [
     "BETAS",
@@ -21,10 +22,6 @@ __all__ = [
     "MEMBERS",
     "SCALES",
     "TABLES",
-    "Row",
-    "Run",
-    "Table",
-    "distinct",
     "scale_recipe",
     "tables",
 ]
@@ -63,70 +60,6 @@ _IDEAL: Mapping[str, Value] = {
 """Labels that say how noisy a slice is, in the paper's window, and no patient on both sides."""
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One network to be trained and judged.
-
-    Args:
-        name: says in short what is special about it; no two runs share one.
-        kind: what it is.
-        seed: of the study, from 0; draws of two seeds have nothing in common.
-        recipe: TOML; all teachers of one family share it.
-        family: the folder of the teachers that it belongs to, or learns from.
-        member: place of a teacher in its family.
-        needs: teachers that must be trained before it.
-    """
-
-    name: str
-    kind: Literal["teacher", "student"]
-    seed: int
-    recipe: str
-    family: str
-    member: int = 0
-    needs: tuple["Run", ...] = ()
-
-    @property
-    def folder(self) -> str:
-        """Where it lies, below the folder of all runs; a student's is its own."""
-        return f"{self.family}/teacher-{self.member}" if self.kind == "teacher" else self.name
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row of a table.
-
-    Args:
-        key: by which the paper's printed values are found.
-        words: what it is called.
-        runs: for each seed the runs whose mean prediction it is.
-    """
-
-    key: str
-    words: str
-    runs: tuple[tuple[Run, ...], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """One table, or the figure, of the paper.
-
-    Args:
-        name: such as "table1".
-        title: what it asks.
-        chosen: key of the row that the paper settled on.
-        rows: those that the paper prints.
-        further: those that its text speaks of but nothing prints.
-        images: which labels its networks learn and are judged by: those of the scale, or others.
-    """
-
-    name: str
-    title: str
-    chosen: str
-    rows: tuple[Row, ...]
-    further: tuple[Row, ...] = ()
-    images: str = "images"
-
-
 def scale_recipe(scale: str) -> str:
     """Return the base recipe of a scale that ctiqa brings along.
 
@@ -154,19 +87,6 @@ def tables(base: str, *, seeds: int) -> dict[str, Table]:
         ideal.main_rows(),
     )
     return {table.name: table for table in made}
-
-
-def distinct(chosen: Iterable[Table]) -> tuple[Run, ...]:
-    """Return every run that some tables need, once, seed by seed, teachers before students."""
-    rows = [row for table in chosen for row in (*table.rows, *table.further)]
-    met = (run for row in rows for together in row.runs for run in _with_needs(together))
-    return tuple(sorted(dict.fromkeys(met), key=lambda run: run.seed))
-
-
-def _with_needs(runs: Sequence[Run]) -> Iterator[Run]:
-    for run in runs:
-        yield from run.needs
-        yield run
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ctiqa.study.about import About
-from ctiqa.study.grid import SCALES, Row, Table
+from ctiqa.study.grid import SCALES
 from ctiqa.study.run_table import Record
+from ctiqa.study.runs import Row, Table
 from ctiqa.study.worth import Scales, Spread
 
 __all__ = ["Found", "bullets", "done_runs", "markdown", "page_head", "spread_words"]

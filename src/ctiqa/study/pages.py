@@ -7,10 +7,10 @@ import numpy as np
 
 from ctiqa.measures.agreement import Interval
 from ctiqa.study.baselines import DOSE_ALONE, NOISE_ALONE
-from ctiqa.study.grid import Row, Table
 from ctiqa.study.page_parts import Found, bullets, done_runs, markdown, page_head, spread_words
 from ctiqa.study.paper import CONTRADICTIONS, PRINTED, Printed
 from ctiqa.study.reading import read_table
+from ctiqa.study.runs import Row, Table
 from ctiqa.study.worth import FIGURES, Worth
 
 __all__ = ["completes", "table_page"]

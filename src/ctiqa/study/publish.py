@@ -9,12 +9,13 @@ from ctiqa.files import write_whole
 from ctiqa.measures.correlation import Column
 from ctiqa.study.about import read_about
 from ctiqa.study.figure_page import figure_page, losses
-from ctiqa.study.grid import FIGURE, Run, Table
+from ctiqa.study.grid import FIGURE
 from ctiqa.study.kept import images_path, read_images, read_kept, scores_path
 from ctiqa.study.page_parts import Found
 from ctiqa.study.pages import completes, table_page
 from ctiqa.study.run_progress import write_csv
 from ctiqa.study.run_table import RunTable
+from ctiqa.study.runs import Run, Table
 from ctiqa.study.worth import Scales
 
 __all__ = ["Draw", "Publisher"]

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias
 
 from ctiqa.errors import RecipeError, WriteError
 from ctiqa.study.alive import dead, process_name
-from ctiqa.study.grid import Run
+from ctiqa.study.runs import Run
 
 __all__ = ["STALE_S", "Record", "RunTable", "State"]
 

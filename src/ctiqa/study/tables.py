@@ -13,7 +13,6 @@ from ctiqa.corpus.examples import FixedExamples
 from ctiqa.corpus.store import Corpus
 from ctiqa.measures.agreement import agreement
 from ctiqa.study.about import About, begin_study, check_corpus
-from ctiqa.study.grid import Run, Table, distinct
 from ctiqa.study.kept import (
     Kept,
     chosen_images,
@@ -22,6 +21,7 @@ from ctiqa.study.kept import (
     write_images,
     write_kept,
 )
+from ctiqa.study.runs import Run, Table, distinct
 from ctiqa.study.workshop import Outcome, StillMine
 from ctiqa.training.checkpoint import CHECKPOINT, HISTORY, WEIGHTS, load_weights
 from ctiqa.training.course import Row, Watch

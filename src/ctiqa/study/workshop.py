@@ -7,8 +7,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from ctiqa.errors import CtiqaError, WriteError
-from ctiqa.study.grid import Run
 from ctiqa.study.run_table import RunTable
+from ctiqa.study.runs import Run
 
 __all__ = ["LostClaimError", "Outcome", "StillMine", "work"]
 

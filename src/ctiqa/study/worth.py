@@ -18,8 +18,8 @@ from ctiqa.measures.agreement import (
 )
 from ctiqa.measures.correlation import Column
 from ctiqa.study.baselines import DOSE_ALONE, NOISE_ALONE, trivial_baselines
-from ctiqa.study.grid import Row
 from ctiqa.study.kept import Images
+from ctiqa.study.runs import Row
 
 __all__ = ["FIGURES", "Scales", "Spread", "Worth"]
 
