@@ -33,13 +33,19 @@ def test_a_card_read_back_is_the_card_that_was_written(card: Card) -> None:
 
 
 def test_a_card_in_a_file_begins_with_its_schema_version(card: Card) -> None:
-    assert next(iter(json.loads(card.to_json()).items())) == ("schema_version", 1)
+    assert next(iter(json.loads(card.to_json()).items())) == ("schema_version", 2)
+
+
+def test_a_card_of_the_first_version_speaks_of_the_score_alone(card: Card) -> None:
+    old = json.loads(card.to_json()) | {"schema_version": 1}
+    del old["parts"]
+    assert Card.from_json(json.dumps(old)) == card
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"schema_version": 2}, "schema_version 2"),
+        ({"schema_version": 3}, "schema_version 3"),
         ({"outptus": 4}, "holds outptus"),
         ({"name": None}, "card.name"),
         ({"outputs": True}, "card.outputs"),

@@ -10,7 +10,7 @@ from ctiqa.errors import ModelError
 
 __all__ = ["Card", "DataSource", "TrainingRange", "TrainingRun"]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 Table = TypeVar("Table")
 
@@ -81,7 +81,8 @@ class Card:
     Args:
         name: of the model; stands in every row of every result.
         description: one or two sentences.
-        outputs: numbers that the network returns for a slice; their mean is the score.
+        outputs: numbers that the network returns for a slice: for each member all parts.
+        parts: what each member says, the score first; its mean over the members is the score.
         size: rows and columns of the slice that the network takes.
         windows_hu: width and level of each input channel; the network windows the slice itself.
         label: the label recipe word for word.
@@ -97,6 +98,7 @@ class Card:
     name: str
     description: str = ""
     outputs: int
+    parts: tuple[str, ...] = ("score",)
     size: int = 512
     windows_hu: tuple[tuple[float, float], ...]
     label: dict[str, Any] = field(default_factory=dict)
@@ -137,9 +139,11 @@ class Card:
         if not isinstance(values, dict):
             raise ModelError("the model's card is not a table; export the model again")
         version = values.pop("schema_version", None)
-        if version != SCHEMA_VERSION:
+        if version == 1:  # every output was a score
+            values["parts"] = ["score"]
+        elif version != SCHEMA_VERSION:
             raise ModelError(
-                f"the model's card has schema_version {version}, but this ctiqa reads "
+                f"the model's card has schema_version {version}, but this ctiqa reads 1 to "
                 f"{SCHEMA_VERSION}; install the ctiqa that the model was made for"
             )
         return _build(cls, values, "card")

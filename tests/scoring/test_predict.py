@@ -251,7 +251,7 @@ def test_a_failing_model_ends_the_run_at_once(
     def fail(_scorer: Scorer, _hu: object) -> None:
         raise ModelError("out of memory")
 
-    monkeypatch.setattr(Scorer, "score_batch", fail)
+    monkeypatch.setattr(Scorer, "parts_batch", fail)
     drawn = iter([make_slice()] * 1000)
     with pytest.raises(ModelError, match="out of memory"):
         score(drawn, model=model, threads=1, batch=1)

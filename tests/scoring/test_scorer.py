@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -27,6 +28,17 @@ def test_a_batch_is_scored_as_the_network_says(model: Path) -> None:
     hu = np.stack([np.full((64, 64), level, np.float32) for level in (-1000, 0, 500)])
     expected = np.float32([[-1.0], [0.0], [0.5]]) + np.float32([0, 0.1, 0.2, 0.3])
     np.testing.assert_allclose(Scorer(model).score_batch(hu), expected, atol=1e-6)
+
+
+def test_the_parts_of_a_score_are_told_member_by_member(
+    write_model: WriteModel, card: Card
+) -> None:
+    text = json.dumps(json.loads(card.to_json()) | {"parts": ["score", "noise"]})
+    scorer = Scorer(write_model(card_text=text))
+    hu = np.zeros((2, 64, 64), np.float32)
+    expected = np.float32([[[0, 0.1], [0.2, 0.3]]] * 2)
+    np.testing.assert_allclose(scorer.parts_batch(hu), expected, atol=1e-6)
+    np.testing.assert_allclose(scorer.score_batch(hu), expected[:, :, 0], atol=1e-6)
 
 
 def test_a_score_does_not_depend_on_its_batch_or_on_threads(model: Path) -> None:
@@ -70,9 +82,11 @@ def test_a_model_without_a_card_is_refused(write_model: WriteModel) -> None:
         Scorer(write_model("foreign.onnx", card_text=""))
 
 
-@pytest.mark.parametrize("change", [{"size": 512}, {"outputs": 1}])
+@pytest.mark.parametrize(
+    "change", [{"size": 512}, {"outputs": 1}, {"parts": ["score"] * 3}, {"parts": ["noise"]}]
+)
 def test_a_card_that_disagrees_with_its_network_is_refused(
-    write_model: WriteModel, card: Card, change: dict[str, int]
+    write_model: WriteModel, card: Card, change: dict[str, Any]
 ) -> None:
     text = json.dumps(json.loads(card.to_json()) | change)
     with pytest.raises(ModelError, match="disagree"):

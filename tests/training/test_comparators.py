@@ -74,7 +74,7 @@ def test_a_trained_comparator_is_exported_and_scores_as_it_was_trained(
 @pytest.mark.parametrize("name", ["resnet50", "densenet121", "googlenet"])
 def test_a_student_can_start_as_its_first_teacher(name: str) -> None:
     teacher = new_network(recipe(name), seed=1)
-    student = new_network(recipe(name), seed=2, outputs=3)
+    student = new_network(recipe(name), seed=2, members=3)
     repeat_outputs(teacher, student)
     hu = 100 * torch.randn(2, 64, 64)
     with torch.inference_mode():

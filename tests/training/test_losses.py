@@ -138,3 +138,37 @@ def test_the_student_always_pays_for_the_label_and_beta_times_for_the_teachers()
 def test_an_impossible_loss_is_refused(values: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="must be"):
         PHuber(**values)
+
+
+def test_a_label_with_one_part_costs_what_the_paper_says() -> None:
+    draw = torch.Generator().manual_seed(0)
+    scores, teachers = torch.rand(2, 6, 4, generator=draw)
+    y = torch.rand(6, generator=draw)
+    how = Distillation(epsilon=0.2)
+    flat = student_loss(scores, teachers, y, C1, how)
+    assert student_loss(scores, teachers, y[:, None], C1, how) == flat
+
+
+def test_parts_are_learnt_alike_and_beside_one_another() -> None:
+    draw = torch.Generator().manual_seed(0)
+    scores = torch.rand(5, 4, 3, generator=draw)  # 4 members of 3 parts
+    y = torch.rand(5, 3, generator=draw)
+    each = [label_loss(scores[:, :, part], y[:, part], C1) for part in range(3)]
+    together = label_loss(scores.flatten(1), y, C1)
+    torch.testing.assert_close(together, torch.stack(each).mean())
+
+
+def test_the_score_alone_opens_the_gate() -> None:
+    y = torch.tensor([[0.5, 0.5], [0.5, 0.5]])
+    teachers = torch.tensor([[0.5, 0.9, 0.5, 0.9], [0.9, 0.5, 0.9, 0.5]])  # 2 members of 2 parts
+    assert open_gate(teachers, y, Distillation(epsilon=0.1)).tolist() == [True, False]
+
+
+def test_a_student_listens_to_every_part_of_every_teacher() -> None:
+    y = torch.full((1, 2), 0.5)
+    teachers = torch.full((1, 4), 0.5)
+    for place in range(4):
+        scores = teachers.clone()
+        scores[0, place] += 0.3
+        cost_of_it = distillation_loss(scores, teachers, y, C1, Distillation()).total
+        assert float(cost_of_it) == pytest.approx(cost(C1, 0.3) / 4, rel=1e-5)

@@ -223,10 +223,20 @@ def test_several_students_can_learn_from_one_ensemble_each_in_a_folder_of_its_ow
 
 
 def test_a_student_can_start_as_its_first_teacher() -> None:
-    teacher, student = new_network(recipe(), seed=1), new_network(recipe(), seed=2, outputs=3)
+    teacher, student = new_network(recipe(), seed=1), new_network(recipe(), seed=2, members=3)
     repeat_outputs(teacher, student)
     hu = 100 * torch.randn(2, 64, 64)
     expected = teacher.eval()(hu).expand(2, 3)
+    torch.testing.assert_close(student.eval()(hu), expected)
+
+
+def test_a_student_starts_with_every_part_of_its_first_teacher() -> None:
+    label = {"parts": ("score", "noise")}
+    teacher = new_network(recipe(label=label), seed=1)
+    student = new_network(recipe(label=label), seed=2, members=3)
+    repeat_outputs(teacher, student)
+    hu = 100 * torch.randn(2, 64, 64)
+    expected = teacher.eval()(hu).repeat(1, 3)
     torch.testing.assert_close(student.eval()(hu), expected)
 
 

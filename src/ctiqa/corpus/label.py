@@ -15,6 +15,7 @@ from ctiqa.measures.global_noise import global_noise_hu
 
 __all__ = [
     "IDEAL",
+    "PARTS",
     "ROUTINE",
     "WINDOWS",
     "Fidelity",
@@ -27,6 +28,9 @@ __all__ = [
 
 WINDOWS: Mapping[str, Window] = {"w350": SOFT_TISSUE, "w1500": LUNG}
 """The two windows in which a label is measured: soft tissue and lung."""
+
+PARTS = ("score", "noise", "sharpness", "streaks")
+"""A label and what it is made of: each in [0, 1], 1 for nothing lost."""
 
 Fidelity = dict[str, tuple[float, float]]
 """PSNR in dB and SSIM of one image, by the name of the window."""
@@ -43,6 +47,7 @@ class LabelRecipe:
         psnr_limits_db: for each window the PSNR that counts as 0 and the one that counts as 1.
         weight_psnr: a1 of equation 1.
         weight_ssim: a2 of equation 1.
+        parts: what a network learns of it, one or more of :data:`PARTS`, the score first.
     """
 
     reference: str
@@ -50,6 +55,7 @@ class LabelRecipe:
     psnr_limits_db: tuple[tuple[float, float], ...]
     weight_psnr: float = 0.5
     weight_ssim: float = 0.5
+    parts: tuple[str, ...] = ("score",)
 
     def __post_init__(self) -> None:
         if self.reference not in ("routine", "ideal"):
@@ -61,6 +67,10 @@ class LabelRecipe:
             raise RecipeError("label.psnr_limits_db holds one pair of limits for each window")
         if any(low >= high for low, high in self.psnr_limits_db):
             raise RecipeError("label.psnr_limits_db holds pairs [low, high] with low below high")
+        if self.parts[:1] != PARTS[:1] or sorted(set(self.parts)) != sorted(self.parts):
+            raise RecipeError('label.parts begins with "score" and names nothing twice')
+        if strange := sorted(set(self.parts) - set(PARTS)):
+            raise RecipeError(f"label.parts names {', '.join(PARTS)}, not {strange[0]!r}")
 
     def quality(self, fidelity: Mapping[str, tuple[float, float]]) -> float:
         """Return Q in [0, 1] of an image, 1 for one that equals its reference.

@@ -128,10 +128,8 @@ def _score(batch: list[Waiting], scorer: Scorer) -> list[tuple[Waiting, SliceRes
         rows.append(row)
         if hu is not None:
             images.append(hu)
-    members = iter(scorer.score_batch(np.stack(images)) if images else ())
-    scored = [
-        row if row.status == "not_scored" else _with_score(row, next(members)) for row in rows
-    ]
+    said = iter(scorer.parts_batch(np.stack(images)) if images else ())
+    scored = [row if row.status == "not_scored" else _with_score(row, next(said)) for row in rows]
     return list(zip(batch, scored, strict=True))
 
 
@@ -156,9 +154,9 @@ def _look(waiting: Waiting, scorer: Scorer) -> tuple[SliceResult, FloatImage | N
     return row, None if verdict.status == "not_scored" else ct_slice.hu
 
 
-def _with_score(row: SliceResult, members: npt.NDArray[np.float32]) -> SliceResult:
-    mean = float(members.astype(np.float64).mean())
-    return replace(row, score=min(max(mean, 0.0), 1.0), members=tuple(map(float, members)))
+def _with_score(row: SliceResult, said: npt.NDArray[np.float32]) -> SliceResult:
+    mean = float(said[:, 0].astype(np.float64).mean())
+    return replace(row, score=min(max(mean, 0.0), 1.0), members=tuple(map(float, said[:, 0])))
 
 
 def _refused(refusal: Refusal, scorer: Scorer) -> SliceResult:

@@ -66,13 +66,28 @@ class Scorer:
         self.card = _card(self._session, name)
 
     def score_batch(self, hu: FloatImage) -> npt.NDArray[np.float32]:
-        """Return what the network says of each slice, neither averaged nor clipped.
+        """Return what each member scores each slice, neither averaged nor clipped.
 
         Args:
             hu: (N, size, size) float32 in HU, with the size that the card names.
 
         Returns:
-            (N, outputs); their mean over the outputs, clipped to [0, 1], is the score.
+            (N, members); the mean over the members, clipped to [0, 1], is the score.
+
+        Raises:
+            ValueError: if ``hu`` has another shape or type.
+            ModelError: if the model cannot be run to its end, or returns no numbers.
+        """
+        return self.parts_batch(hu)[:, :, 0]
+
+    def parts_batch(self, hu: FloatImage) -> npt.NDArray[np.float32]:
+        """Return all that the network says of each slice, neither averaged nor clipped.
+
+        Args:
+            hu: (N, size, size) float32 in HU, with the size that the card names.
+
+        Returns:
+            (N, members, parts), the parts in the order of the card, the score first.
 
         Raises:
             ValueError: if ``hu`` has another shape or type.
@@ -96,7 +111,7 @@ class Scorer:
                 f"the model {self.card.name} returned no scores; its weights are damaged: "
                 "export it again"
             )
-        return scores
+        return scores.reshape(len(hu), -1, len(self.card.parts))
 
 
 def _read(model: Path | str | None) -> tuple[bytes, str]:
@@ -162,8 +177,15 @@ def _card(session: ort.InferenceSession, name: str) -> Card:
     card = Card.from_json(text)
     takes = [(each.name, each.type, each.shape[1:]) for each in session.get_inputs()]
     gives = [(each.name, each.shape[1:]) for each in session.get_outputs()]
-    if takes != [("hu", "tensor(float)", [card.size] * 2)] or gives != [("scores", [card.outputs])]:
-        raise ModelError(f"{name} and its card disagree about its slices; export it again")
+    fits = card.parts[:1] == ("score",) and card.outputs % len(card.parts) == 0
+    if (takes, gives, fits) != (
+        [("hu", "tensor(float)", [card.size] * 2)],
+        [("scores", [card.outputs])],
+        True,
+    ):
+        raise ModelError(
+            f"{name} and its card disagree about what it takes or returns; export it again"
+        )
     return card
 
 

@@ -150,8 +150,8 @@ class Bench:
 
     def _judge(self, own: Path, recipe: Recipe, run: Run) -> tuple[Column, Column]:
         """Return scores and labels of the test images, in the order in which they are kept."""
-        outputs = recipe.student.outputs if run.kind == "student" else 1
-        network = new_network(recipe, seed=0, outputs=outputs)
+        members = recipe.student.outputs if run.kind == "student" else 1
+        network = new_network(recipe, seed=0, members=members)
         load_weights(network, own / WEIGHTS)
         chosen = chosen_images(self.corpus, _TEST, _doses(self.corpus, recipe))
         images = FixedExamples(self.corpus, (), recipe.label, turned=False, chosen=chosen)

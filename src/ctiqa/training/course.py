@@ -43,7 +43,7 @@ class Batch(Protocol):
 
     @property
     def q(self) -> Tensor:
-        """(N,) float32 labels."""
+        """(N,) or (N, parts) float32 labels."""
 
 
 class Examples(Protocol):
@@ -89,7 +89,7 @@ class Course:
         folder: receives checkpoint.safetensors, weights.safetensors and history.csv.
         train: what it learns from.
         check: fixed images that are judged after every epoch.
-        objective: the cost of (N, K) scores of (N, 512, 512) slices in HU with (N,) labels.
+        objective: the cost of (N, outputs) scores of (N, 512, 512) slices in HU with their labels.
         plan: AdamW, schedule and precision.
         seed: of the examples.
         keep: epoch whose weights are kept: "best" signed OPM on ``check``, lower MAE where equal,

@@ -74,7 +74,7 @@ def distil(
     """
     plan, folder = recipe.student, folder or student_folder(run)
     ensemble = load_teachers(run, recipe)
-    student = first_network(recipe, seed=plan.seed, outputs=plan.outputs)
+    student = first_network(recipe, seed=plan.seed, members=plan.outputs)
     if plan.init == "teacher":
         repeat_outputs(ensemble.first, student)
     if recipe.optimiser.channels_last:
@@ -116,10 +116,11 @@ def distil(
 
 
 def repeat_outputs(teacher: nn.Module, student: nn.Module) -> None:
-    """Give the student a teacher's weights, those of the last layer once for each output."""
+    """Give the student a teacher's weights, those of the last layer once for each member."""
     theirs = teacher.state_dict()
     for name, ours in student.state_dict().items():
-        ours.copy_(theirs[name].expand_as(ours))
+        again = len(ours) // len(theirs[name]) if ours.shape != theirs[name].shape else 1
+        ours.copy_(torch.cat([theirs[name]] * again) if again > 1 else theirs[name])
 
 
 def _optimiser(recipe: Recipe) -> OptimiserPlan:

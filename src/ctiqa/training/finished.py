@@ -53,7 +53,7 @@ def finished(run: Path, which: str, *, note: Mapping[str, Any]) -> Finished:
         raise ModelError(f"a run holds no {which!r}; choose one of {names}")
     results = [_result(one) for one in ([*teachers, folder] if which == "student" else [folder])]
     recipe = read_recipe(folder / RECIPE)
-    network = new_network(recipe, seed=0, outputs=_outputs(recipe, which))
+    network = new_network(recipe, seed=0, members=_members(recipe, which))
     load_weights(network, folder / WEIGHTS)
     return Finished(network.eval(), _card(run, which, recipe, results, note))
 
@@ -115,7 +115,7 @@ def _evaluation(path: Path) -> tuple[str, Any]:
     return key, {**facts, "rows": rows}
 
 
-def _outputs(recipe: Recipe, which: str) -> int:
+def _members(recipe: Recipe, which: str) -> int:
     return {"student": recipe.student.outputs, "ensemble": recipe.teachers.members}.get(which, 1)
 
 
@@ -141,7 +141,8 @@ def _card(
     reached = {"checked_on": own["checked_on"], "checked_images": own["checked_images"]}
     card = Card(
         name=f"{run.resolve().name}-{which}",
-        outputs=_outputs(recipe, which),
+        outputs=_members(recipe, which) * len(recipe.label.parts),
+        parts=recipe.label.parts,
         size=recipe.network.size,
         windows_hu=recipe.network.windows,
         label=asdict(recipe.label),

@@ -13,6 +13,7 @@ from torch import nn
 from ctiqa.errors import CorpusError, CtiqaError
 from ctiqa.measures.agreement import agreement
 from ctiqa.training.course import Images, Keep, Row
+from ctiqa.training.losses import parted
 
 __all__ = ["figures", "kept", "predict"]
 
@@ -25,6 +26,8 @@ def predict(
 ) -> tuple[Column, Column]:
     """Return the predictions of a network, the mean of its outputs, and the labels, both (n,).
 
+    Of labels with several parts the score is judged.
+
     Raises:
         CorpusError: if there is no image.
     """
@@ -32,8 +35,9 @@ def predict(
     for each in images.in_order(batch=batch):
         with fabric.autocast():
             scored = network(fabric.to_device(each.hu))
-        scores.append(scored.float().mean(dim=1).cpu())
-        labels.append(each.q)
+        outputs, q = parted(scored.float(), each.q)
+        scores.append(outputs[:, :, 0].mean(dim=1).cpu())
+        labels.append(q[:, 0].cpu())
     if not scores:
         raise CorpusError("there is no image to check on; give a corpus with more slices")
     return torch.cat(scores).double().numpy(), torch.cat(labels).double().numpy()

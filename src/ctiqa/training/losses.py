@@ -1,7 +1,8 @@
 """What training and distillation minimise (equations 3 to 6).
 
 The letters are those of Shen et al. 2025 (doi 10.12677/mos.2025.143214): N images in the batch,
-K outputs of the student or members of the ensemble, y the label.
+K outputs of the student or members of the ensemble, y the label. Where the label has P parts, the
+score and sub-scores, each output is one for each part, and y is (N, P); the paper's P is 1.
 """
 
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ __all__ = [
     "distillation_loss",
     "label_loss",
     "open_gate",
+    "parted",
     "student_loss",
 ]
 
@@ -88,26 +90,34 @@ class Distillation:
     target: Literal["vector", "mean"] = "vector"
 
 
+def parted(outputs: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Return (N, K, P) outputs and (N, P) labels, of (N, K P) and (N,) or (N, P)."""
+    labels = y.reshape(len(y), -1)
+    return outputs.reshape(len(outputs), -1, labels.shape[1]), labels
+
+
 def label_loss(scores: Tensor, y: Tensor, p_huber: PHuber) -> Tensor:
     """Return the loss against the label (equation 3 with K = 1, equation 4 with the student's K).
 
     Args:
-        scores: (N, K) outputs; their mean over K is the prediction.
-        y: (N,) labels.
+        scores: (N, K P) outputs; their mean over K is the prediction.
+        y: (N,) or (N, P) labels.
         p_huber: what an error costs.
     """
-    return p_huber(scores.mean(dim=1) - y).mean()
+    outputs, labels = parted(scores, y)
+    return p_huber(outputs.mean(dim=1) - labels).mean()
 
 
 def open_gate(teachers: Tensor, y: Tensor, how: Distillation) -> Tensor:
     """Return (N,) booleans: where abs(mean_k t_k - y) <= epsilon (the condition of equation 5).
 
     Args:
-        teachers: (N, K) predictions of the members.
-        y: (N,) labels.
+        teachers: (N, K P) predictions of the members.
+        y: (N,) or (N, P) labels, of which the score decides.
         how: the gate and its epsilon.
     """
-    is_open = (teachers.mean(dim=1) - y).abs() <= how.epsilon
+    members, labels = parted(teachers, y)
+    is_open = (members[:, :, 0].mean(dim=1) - labels[:, 0]).abs() <= how.epsilon
     return is_open if how.gate == "sample" else is_open.all().expand_as(is_open)
 
 
@@ -119,16 +129,17 @@ def distillation_loss(
     A closed gate costs nothing but stays in the 1/N, so that few open gates teach little.
 
     Args:
-        scores: (N, K) outputs of the student.
-        teachers: (N, K) predictions of the members.
-        y: (N,) labels.
+        scores: (N, K P) outputs of the student.
+        teachers: (N, K P) predictions of the members.
+        y: (N,) or (N, P) labels.
         p_huber: what an error costs.
         how: gate and target.
     """
     is_open = open_gate(teachers, y, how)
+    (ours, _), (theirs, _) = parted(scores, y), parted(teachers, y)
     if how.target == "mean":
-        scores, teachers = scores.mean(dim=1, keepdim=True), teachers.mean(dim=1, keepdim=True)
-    each = p_huber(scores - teachers).mean(dim=1)
+        ours, theirs = ours.mean(dim=1, keepdim=True), theirs.mean(dim=1, keepdim=True)
+    each = p_huber(ours - theirs).mean(dim=(1, 2))
     return Cost(torch.where(is_open, each, 0).mean(), is_open.float().mean())
 
 

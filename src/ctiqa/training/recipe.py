@@ -147,7 +147,8 @@ class StudentPlan:
     """``[student]``: one network that learns from all teachers (METHOD 1.3, rows 4 to 6 and 9).
 
     Args:
-        outputs: how many; as many as teachers where ``target`` is "vector".
+        outputs: how many, each of them all parts of the label; as many as teachers where ``target``
+            is "vector".
         epochs: as in ``[optimiser]``.
         lr: as in ``[optimiser]``; 0 takes the value that stands there.
         seed: of its first weights and its examples.

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 __all__ = ["Memory", "Remembered"]
 
-Memory: TypeAlias = MutableMapping[bytes, float]
-"""Score of one teacher by the digest of the image."""
+Memory: TypeAlias = MutableMapping[bytes, Sequence[float]]
+"""Outputs of one teacher by the digest of the image."""
 
 
 class Remembered(nn.Module):
@@ -20,7 +20,7 @@ class Remembered(nn.Module):
     teachers; then most of what distilling costs is what the teachers said before.
 
     Args:
-        members: in evaluation mode, (N, S, S) HU to (N, 1) scores.
+        members: in evaluation mode, (N, S, S) HU to (N, P) outputs.
         memories: of each member; filled here, and may be shared with others.
     """
 
@@ -30,19 +30,19 @@ class Remembered(nn.Module):
         self._memories = memories
 
     def forward(self, hu: Tensor) -> Tensor:
-        """Return (N, members) float32 scores of (N, S, S) slices in HU."""
+        """Return (N, members P) float32 outputs of (N, S, S) slices in HU."""
         keys = [
             hashlib.blake2b(image.numpy(), digest_size=16).digest() for image in hu.contiguous()
         ]
         pairs = zip(self.members, self._memories, strict=True)
-        return torch.tensor([_recalled(*pair, hu, keys) for pair in pairs]).T
+        return torch.cat([torch.tensor(_recalled(*pair, hu, keys)) for pair in pairs], dim=1)
 
 
 def _recalled(
     member: nn.Module, memory: Memory, hu: Tensor, keys: Sequence[bytes]
-) -> Sequence[float]:
+) -> Sequence[Sequence[float]]:
     new = [at for at, key in enumerate(keys) if key not in memory]
     if new:
-        scores: Sequence[float] = member(hu[new])[:, 0].float().tolist()
-        memory.update({keys[at]: score for at, score in zip(new, scores, strict=True)})
+        outputs: Sequence[Sequence[float]] = member(hu[new]).float().tolist()
+        memory.update({keys[at]: each for at, each in zip(new, outputs, strict=True)})
     return [memory[key] for key in keys]

@@ -54,7 +54,7 @@ class Ensemble(nn.Module):
         return self.members[0]
 
     def forward(self, hu: torch.Tensor) -> torch.Tensor:
-        """Return (N, K) scores of (N, 512, 512) slices in HU."""
+        """Return (N, K P) outputs of (N, 512, 512) slices in HU, member by member."""
         return torch.cat([member(hu) for member in self.members], dim=1)
 
 
@@ -145,19 +145,23 @@ def train_teachers(
             report(course, share, rows, corpus, fabric)
 
 
-def new_network(recipe: Recipe, *, seed: int, outputs: int = 1) -> Network:
-    """Return the network of a recipe, its weights drawn by ``seed``."""
+def new_network(recipe: Recipe, *, seed: int, members: int = 1) -> Network:
+    """Return the network of a recipe, its weights drawn by ``seed``.
+
+    It has one output for each part of the label, as often as it is to stand for a member.
+    """
     torch.manual_seed(seed)
-    return make_network(recipe.comparator.name, replace(recipe.network, outputs=outputs))
+    shape = replace(recipe.network, outputs=members * len(recipe.label.parts))
+    return make_network(recipe.comparator.name, shape)
 
 
-def first_network(recipe: Recipe, *, seed: int, outputs: int = 1) -> Network:
+def first_network(recipe: Recipe, *, seed: int, members: int = 1) -> Network:
     """Return a network as training starts it: drawn, its transformer from a file if one is given.
 
     Raises:
         ModelError: if the file cannot be read or does not fit the network.
     """
-    network = new_network(recipe, seed=seed, outputs=outputs)
+    network = new_network(recipe, seed=seed, members=members)
     if recipe.vit.weights and isinstance(network, CnnVit):
         load_imagenet_vit(network, Path(recipe.vit.weights))
     return network
