@@ -1,0 +1,1 @@
+"""The same slice, worse in another way."""
