@@ -20,9 +20,11 @@ __all__ = [
     "WINDOWS",
     "Fidelity",
     "LabelRecipe",
+    "body_box",
     "compare",
     "ideal_fidelity",
     "noise_free",
+    "references",
     "routine_fidelity",
 ]
 
@@ -126,7 +128,7 @@ def ideal_fidelity(
         rng: draws one field for all doses, so that the label falls smoothly with dose.
     """
     clean = noise_free(ct_slice, scan)
-    box, region = _body_box(ct_slice.hu)
+    box, region = body_box(ct_slice.hu)
     against = references(clean[box], region=region[box])
     counted, read_out = noise_parts(ct_slice, scan=scan, rng=rng, quantum=1, electronic=1)
     return [
@@ -150,14 +152,14 @@ def noise_free(ct_slice: CTSlice, scan: Scan) -> FloatImage:
     if not np.isfinite(noise_hu):
         rng = np.random.default_rng(0)
         field = noise_parts(ct_slice, scan=scan, rng=rng, quantum=1, electronic=0)[0]
-        noise_hu = float(np.std(field[_body_box(ct_slice.hu)[1]]))
+        noise_hu = float(np.std(field[body_box(ct_slice.hu)[1]]))
     clean = denoise_nl_means(
         ct_slice.hu, patch_size=7, patch_distance=11, h=0.8 * noise_hu, sigma=noise_hu
     )
     return np.asarray(clean, np.float32)
 
 
-def _body_box(hu: FloatImage) -> tuple[tuple[slice, slice], Mask]:
+def body_box(hu: FloatImage) -> tuple[tuple[slice, slice], Mask]:
     """Return the box round the body, which is all that a label there needs, and the body."""
     body = body_mask(hu)
     if not body.any():

@@ -1,0 +1,230 @@
+"""Prove the label before any network learns it: the laws of METHOD 4, on training patients.
+
+    python benchmarks/label_proof.py CORPUS [--slices 2] [--exponent 2] [--seed 0]
+
+Every law that can be asked of a label is asked of some slices of each training patient, and stands
+in one table with its bound, its figure, and whether it holds. A label that breaks a law cannot be
+mended by a network. Last comes the agreement of two draws of the same labels: the ceiling that any
+network can reach. Exit code 1 if a law is broken.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ctiqa.corpus.labeller import Labeller
+from ctiqa.corpus.store import Corpus
+from ctiqa.degrade.blur import Blur
+from ctiqa.degrade.kinds import KINDS, draw
+from ctiqa.degrade.rays import SparseViews
+from ctiqa.degrade.smoothing import DENOISERS, Smoothing, matched
+from ctiqa.dose.apodisation import Apodisation
+from ctiqa.dose.simulate import Scan
+from ctiqa.images.ct_slice import CTSlice, Identity
+from ctiqa.measures.agreement import agreement
+from ctiqa.measures.sharpness import series_sigma_mm
+
+DOSES = (1.0, 0.75, 0.5, 0.25, 0.1)
+BLURS_MM = (0.35, 0.7, 1.05, 1.4)
+VIEWS = (180, 120, 60)
+RESIDUALS_HU = (2.0, 4.0, 8.0, 16.0, 32.0)
+MIDDLE = (slice(160, 352), slice(160, 352))
+"""Where the strength of a denoiser is found: enough of the body, and seven times as fast."""
+MILD_PX = (0.5, 1.0)
+RESEEDS = 4
+MIXED = 12
+
+
+class Law(NamedTuple):
+    """One row of the table."""
+
+    name: str
+    bound: str
+    figure: str
+    holds: bool
+
+
+class Measured(NamedTuple):
+    """Scores of one slice, or differences of scores, by what was done to it."""
+
+    doses: list[float]
+    blurs: list[float]
+    mild: list[float]
+    views: list[float]
+    filtered: dict[str, list[float]]
+    filtered_low: dict[str, list[float]]
+    reseeded: list[float]
+    mixed: list[tuple[float, float]]
+    kinds: list[str]
+
+
+def main() -> None:
+    wanted = arguments()
+    corpus = Corpus.open(wanted.corpus)
+    chosen = list(slices_of(corpus, each=wanted.slices))
+    work = partial(measured, wanted.corpus, exponent=wanted.exponent, seed=wanted.seed)
+    with ProcessPoolExecutor(wanted.workers) as pool:
+        rows = list(pool.map(work, *zip(*chosen, strict=True)))
+    patients = len({corpus.slices[index].facts.patient for index, _ in chosen})
+    print(f"{len(rows)} slices of {patients} training patients, exponent {wanted.exponent:g}\n")
+    laws = list(judged(rows))
+    print(f"{'law':66} {'bound':>14} {'figure':>14}")
+    for law in laws:
+        print(f"{law.name:66} {law.bound:>14} {law.figure:>14}  {'' if law.holds else 'BROKEN'}")
+    pairs = np.array([pair for row in rows for pair in row.mixed])
+    ceiling = agreement(pairs[:, 0], pairs[:, 1])
+    print(
+        f"\ntwo draws of {len(pairs)} mixed labels: OPM {ceiling.signed_opm:.3f}, mean absolute "
+        f"difference {ceiling.mae:.4f}, SD of the labels {pairs.std():.3f}"
+    )
+    for kind in KINDS:
+        of_it = np.array(
+            [p for r in rows for p, k in zip(r.mixed, r.kinds, strict=True) if k == kind]
+        )
+        if len(of_it) > 2:
+            print(f"  {kind:18} {np.abs(np.diff(of_it)).mean():.4f}, mean label {of_it.mean():.3f}")
+    sys.exit(not all(law.holds for law in laws))
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Ask the laws of METHOD 4 of the label itself.")
+    parser.add_argument("corpus", type=Path)
+    parser.add_argument("--slices", type=int, default=2, help="of each training series")
+    parser.add_argument("--exponent", type=float, default=2.0)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--workers", type=int)
+    return parser.parse_args()
+
+
+def slices_of(corpus: Corpus, *, each: int) -> Iterator[tuple[int, float]]:
+    """Yield some slices of each training series as it was scanned, with its resolution in mm."""
+    series: dict[str, list[int]] = {}
+    for index in corpus.where("train"):
+        if not corpus.slices[index].facts.reconstruction:
+            series.setdefault(corpus.slices[index].facts.series, []).append(index)
+    for indices in series.values():
+        seen = indices[:: max(1, len(indices) // 8)]
+        sigma_mm = series_sigma_mm(
+            (corpus.image(at, 0), corpus.slices[at].facts.pixel_mm) for at in seen
+        )
+        spread = np.linspace(0, len(indices) - 1, each + 2)[1:-1].round().astype(int)
+        yield from ((indices[at], 0.65 if np.isnan(sigma_mm) else sigma_mm) for at in spread)
+
+
+def measured(folder: Path, index: int, sigma_mm: float, *, exponent: float, seed: int) -> Measured:
+    """Return the labels of one slice under everything that is asked."""
+    corpus = Corpus.open(folder)
+    facts = corpus.slices[index].facts
+    ct_slice = CTSlice(corpus.image(index, 0), facts.pixel_mm, Identity(facts.path))
+    apodisation = Apodisation(facts.apodisation, facts.apodisation_slope, facts.apodisation_bend)
+    scan = Scan(facts.quanta, apodisation, corpus.settings.electronic)
+
+    def labeller(draw_: int) -> Labeller:
+        rng = np.random.default_rng([seed, index, draw_])
+        return Labeller.of(ct_slice, scan, sigma_mm=sigma_mm, rng=rng, exponent=exponent)
+
+    one, other = labeller(0), labeller(1)
+    whole = one.quality(1.0).score
+
+    def smoothed(dose: float) -> dict[str, list[float]]:
+        image, noise_hu = one.noisy(dose)[MIDDLE], one.noise_hu(dose)
+        return {
+            name: [
+                one.quality(
+                    dose, matched(name, image, residual_sd_hu=sd, noise_hu=noise_hu, steps=8)
+                ).score
+                - whole
+                for sd in RESIDUALS_HU
+            ]
+            for name in DENOISERS
+            if name != "median"
+        }
+
+    rng = np.random.default_rng([seed, index, 99])
+    kinds = [KINDS[int(at)] for at in rng.integers(len(KINDS), size=MIXED)]
+    mixed = []
+    for kind in kinds:
+        degradation, dose = draw(kind, rng), float(np.exp(rng.uniform(np.log(0.15), 0)))
+        mixed.append((one.quality(dose, degradation).score, other.quality(dose, degradation).score))
+    blurs = [one.quality(1.0, Blur(sigma)).score - whole for sigma in BLURS_MM]
+    mild = [one.quality(1.0, Blur(px * facts.pixel_mm)).score - whole for px in MILD_PX]
+    return Measured(
+        doses=[one.quality(dose).score for dose in DOSES],
+        blurs=blurs,
+        mild=mild,
+        views=[one.quality(1.0, SparseViews(views)).score - whole for views in VIEWS],
+        filtered=smoothed(1.0),
+        filtered_low=smoothed(0.25),
+        reseeded=[labeller(10 + again).quality(1.0).score for again in range(RESEEDS)],
+        mixed=mixed,
+        kinds=kinds,
+    )
+
+
+def judged(rows: Sequence[Measured]) -> Iterator[Law]:
+    """Yield every law with its figure."""
+    doses = np.array([row.doses for row in rows])
+    steps = np.diff(doses, axis=1) < 0
+    yield share("M1 adjacent doses in order (1, 0.5, 0.25, 0.1)", steps[:, 1:], least=0.99)
+    yield share("M1 dose 1 above 0.75", steps[:, 0], least=0.90)
+    drop = doses[:, 0] - doses[:, 3]
+    yield Law(
+        "M3 smallest drop from dose 1 to 0.25",
+        ">= 0.2",
+        f"{drop.min():.3f}",
+        bool(drop.min() >= 0.2),
+    )
+    blurs = np.array([row.blurs for row in rows])
+    rises = np.diff(blurs, axis=1, prepend=0)
+    yield Law(
+        "M4 largest rise with blur", "<= 0.02", f"{rises.max():.3f}", bool(rises.max() <= 0.02)
+    )
+    yield Law(
+        "M4 smallest drop at 1.05 mm",
+        ">= 0.05",
+        f"{-blurs[:, 2].max():.3f}",
+        bool(blurs[:, 2].max() <= -0.05),
+    )
+    views = np.array([row.views for row in rows])
+    falls = np.diff(views, axis=1, prepend=0) <= 0
+    yield share(f"M5 fewer views never better ({', '.join(map(str, VIEWS))})", falls, least=0.99)
+    yield Law(
+        "M5 smallest drop at 60 views",
+        ">= 0.1",
+        f"{-views[:, 2].max():.3f}",
+        bool(views[:, 2].max() <= -0.1),
+    )
+    for name in rows[0].filtered:
+        better = np.array([row.filtered[name] for row in rows]) > 0
+        yield share(f"M7 {name}: routine dose better than its source", better, most=0.03)
+        detail = ", ".join(
+            f"{hu:g} HU {each:.0%}"
+            for hu, each in zip(RESIDUALS_HU, better.mean(axis=0), strict=True)
+        )
+        yield Law(f"     of them {detail}", "", "", holds=True)
+    for name in rows[0].filtered_low:
+        better = np.array([row.filtered_low[name] for row in rows]) > 0
+        yield share(f"M7 {name}: quarter dose better than routine dose", better, most=0.01)
+    for place, (px, least) in enumerate(zip(MILD_PX, (0.95, 0.995), strict=True)):
+        seen = np.array([row.mild[place] for row in rows]) < 0
+        yield share(f"M9 blur of {px:g} px lowers the label", seen, least=least)
+    spread = max(float(np.std(row.reseeded)) for row in rows)
+    yield Law("I7 largest SD between draws", "<= 0.02", f"{spread:.4f}", spread <= 0.02)
+
+
+def share(name: str, cases: np.ndarray, *, least: float = 0.0, most: float = 1.0) -> Law:
+    """Return a law about the share of cases in which something holds."""
+    bound = f">= {least:.1%}" if least else f"<= {most:.1%}"
+    found = float(cases.mean())
+    return Law(name, bound, f"{found:.1%}", least <= found <= most)
+
+
+if __name__ == "__main__":
+    main()

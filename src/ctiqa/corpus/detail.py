@@ -1,0 +1,112 @@
+"""Plant known detail in a slice, and see how much of it a degradation leaves.
+
+PSNR and SSIM against any reference reward a denoiser. What a denoiser destroys is small
+low-contrast detail in the presence of noise, so that is what is asked for (METHOD 3.3).
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy import ndimage
+
+from ctiqa.degrade.degradation import Map
+from ctiqa.images.ct_slice import FloatImage, Mask
+
+__all__ = ["REFERENCE_SIGMA_MM", "Disc", "draw_discs", "share_seen", "visible"]
+
+REFERENCE_SIGMA_MM = 0.35
+"""Resolution at which detail counts as whole, as a Gaussian: that of the sharpest lung kernels."""
+
+_COUNT = 60
+_RADIUS_MM = (0.75, 3.0)
+_CONTRAST_HU = (10.0, 40.0)
+_APART_MM = 2.0
+_TRIES = 40
+
+
+class Disc(NamedTuple):
+    """A disc of its own contrast: its middle in pixels, its radius in mm, and HU."""
+
+    row: float
+    column: float
+    radius_mm: float
+    contrast_hu: float
+
+
+def draw_discs(body: Mask, *, pixel_mm: float, rng: np.random.Generator) -> list[Disc]:
+    """Draw discs inside a body, none touching another; fewer than 60 where there is little room.
+
+    Args:
+        body: (rows, columns), where discs may lie.
+        pixel_mm: side of the pixel in mm.
+        rng: draws them.
+    """
+    depth_mm = ndimage.distance_transform_edt(body) * pixel_mm
+    rows, columns = np.nonzero(depth_mm > _RADIUS_MM[1] + _APART_MM)
+    discs: list[Disc] = []
+    for _ in range(_COUNT * _TRIES if rows.size else 0):
+        if len(discs) == _COUNT:
+            break
+        at = int(rng.integers(rows.size))
+        drawn = Disc(
+            float(rows[at] + rng.uniform(-0.5, 0.5)),
+            float(columns[at] + rng.uniform(-0.5, 0.5)),
+            float(rng.uniform(*_RADIUS_MM)),
+            float(rng.choice([-1, 1]) * rng.uniform(*_CONTRAST_HU)),
+        )
+        if all(_apart(drawn, other, pixel_mm) for other in discs):
+            discs.append(drawn)
+    return discs
+
+
+def visible(
+    discs: Sequence[Disc], *, shape: tuple[int, int], pixel_mm: float, sigma_mm: float
+) -> FloatImage:
+    """Return discs as a scanner of a resolution shows them, in HU.
+
+    Args:
+        discs: what is shown.
+        shape: (rows, columns) of the image.
+        pixel_mm: side of the pixel in mm.
+        sigma_mm: standard deviation of the scanner's blur, that of the pixel included.
+    """
+    image = np.zeros(shape, np.float32)
+    for disc in discs:
+        radius_px = disc.radius_mm / pixel_mm
+        reach = int(np.ceil(radius_px)) + 2
+        first = round(disc.row) - reach, round(disc.column) - reach
+        rows = np.arange(max(first[0], 0), min(first[0] + 2 * reach + 1, shape[0]))
+        columns = np.arange(max(first[1], 0), min(first[1] + 2 * reach + 1, shape[1]))
+        away = np.hypot(rows[:, None] - disc.row, columns - disc.column)
+        share = np.clip(radius_px - away + 0.5, 0, 1)
+        image[np.ix_(rows, columns)] += np.float32(disc.contrast_hu) * share.astype(np.float32)
+    # The edge of a disc is sampled by area: a box of one pixel is part of the blur already.
+    more_px = np.sqrt(max((sigma_mm / pixel_mm) ** 2 - 1 / 12, 0))
+    return np.asarray(ndimage.gaussian_filter(image, more_px), np.float32)
+
+
+def share_seen(
+    degrade: Map, base: FloatImage, degraded: FloatImage, *, own: FloatImage, ideal: FloatImage
+) -> float:
+    """Return how much of planted detail is left, in [0, 1]: r of METHOD 3.3.
+
+    r = <T(base + own) - T(base), ideal> / <ideal, ideal>
+
+    Args:
+        degrade: T.
+        base: the slice without detail, noise included.
+        degraded: T(base).
+        own: the detail as the slice's scanner shows it.
+        ideal: the detail at the resolution at which it counts as whole.
+    """
+    whole = float(np.vdot(ideal, ideal))
+    if whole == 0:
+        return float("nan")
+    left = np.vdot((degrade(base + own) - degraded).astype(np.float64), ideal.astype(np.float64))
+    return float(np.clip(left / whole, 0, 1))
+
+
+def _apart(one: Disc, other: Disc, pixel_mm: float) -> bool:
+    distance = np.hypot(one.row - other.row, one.column - other.column) * pixel_mm
+    return bool(distance > one.radius_mm + other.radius_mm + _APART_MM)
