@@ -35,6 +35,11 @@ def test_the_lungs_belong_to_the_body(patient: FloatImage) -> None:
     assert body[disc(30, column=40)].all()
 
 
+def test_a_lung_behind_a_thin_wall_belongs_to_the_body(patient: FloatImage) -> None:
+    patient[disc(50, column=-34)] = -850  # leaves 6 pixels of wall
+    assert body_mask(patient)[disc(48, column=-34)].all()
+
+
 def test_the_table_does_not_belong_to_it(patient: FloatImage) -> None:
     patient[230:236, 20:236] = -200
     assert not body_mask(patient)[226:].any()

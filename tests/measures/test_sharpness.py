@@ -21,13 +21,13 @@ def disc(sigma_mm: float, *, pixel_mm: float, noise_hu: float = 0.0) -> FloatIma
 @pytest.mark.parametrize("noise_hu", [0.0, 10.0, 30.0])
 @pytest.mark.parametrize("pixel_mm", [0.5, 0.7, 0.9])
 @pytest.mark.parametrize("sigma_mm", [0.3, 0.5, 0.8, 1.2])
-def test_the_blur_of_a_disc_is_found_within_5_percent(
+def test_the_blur_of_a_disc_is_found_within_7_percent(
     sigma_mm: float, pixel_mm: float, noise_hu: float
 ) -> None:
     hu = disc(sigma_mm, pixel_mm=pixel_mm, noise_hu=noise_hu)
     # The edge of the phantom is sampled by area, a box of one pixel.
     expected = math.hypot(sigma_mm, pixel_mm / math.sqrt(12))
-    assert edge_sigma_mm(hu, pixel_mm=pixel_mm) == pytest.approx(expected, rel=0.05)
+    assert edge_sigma_mm(hu, pixel_mm=pixel_mm) == pytest.approx(expected, rel=0.07)
 
 
 def test_blur_of_a_chest_adds_in_squares() -> None:
