@@ -15,6 +15,7 @@ COMMANDS = {
     "score": "Score every slice of DICOM or NIfTI scans, with the noise in HU beside it.",
     "simulate": "Write a scan as it would look at a lower dose.",
     "corpus": "Make a labelled corpus for training from any number of scans.",
+    "degrade": "Degrade the slices of a corpus in more ways than noise, with labels in parts.",
     "train": "Train the teachers on a corpus.",
     "distil": "Distil the teachers into one student.",
     "export": "Write a trained network as one .onnx file with its card.",

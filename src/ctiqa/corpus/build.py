@@ -22,7 +22,7 @@ from ctiqa.errors import CorpusError, ReadError
 from ctiqa.files import write_whole
 from ctiqa.images.series import Refusal, SliceHeader, read
 
-__all__ = ["Build", "build_corpus"]
+__all__ = ["Build", "build_corpus", "workers_on"]
 
 Progress = Callable[[int, int, str], None]
 """Called with (done, of, what) after every step."""
@@ -86,7 +86,7 @@ def build_corpus(
         )
     _begin(folder, settings)
     refusals = [*reading.refusals, *refusals]
-    with _workers(workers, folder) as pool:
+    with workers_on(folder, workers) as pool:
         scans = _calibrations(pool, scanned, folder, settings, progress)
         tasks = list(_tasks(scanned, scans, folder, settings))
         missing = [task for task in tasks if not _facts_path(task).exists()]
@@ -119,7 +119,12 @@ def _begin(folder: Path, settings: CorpusSettings) -> None:
 
 
 @contextmanager
-def _workers(count: int | None, folder: Path) -> Iterator[ProcessPoolExecutor]:
+def workers_on(folder: Path, count: int | None) -> Iterator[ProcessPoolExecutor]:
+    """Yield processes that work on a corpus; every core by default.
+
+    Raises:
+        CorpusError: if one of them is ended from outside.
+    """
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(count or os.cpu_count(), mp_context=context)
     try:

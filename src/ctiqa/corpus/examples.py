@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +19,12 @@ __all__ = ["Batch", "Draw", "FixedExamples", "FreshExamples"]
 _AnyDraw = TypeVar("_AnyDraw")
 
 
+Label: TypeAlias = npt.NDArray[np.float32]
+"""Q of one image, (), or its parts, (parts,)."""
+
+
 class Batch(NamedTuple):
-    """Some slices in HU, (N, 512, 512) float32, with their labels, (N,) float32."""
+    """Some slices in HU, (N, 512, 512) float32, and labels, (N,) or (N, parts) float32."""
 
     hu: torch.Tensor
     q: torch.Tensor
@@ -34,12 +38,16 @@ class Draw(NamedTuple):
 
 
 class _FreshDraw(NamedTuple):
-    """One fresh example: a slice, its dose, which way up, and the seed of its noise."""
+    """One fresh example: a slice, its dose, which way up, and the seed of its noise.
+
+    Or, from 0, the place of one of its stored degraded images.
+    """
 
     slice: int
     dose: float
     turn: int
     seed: int
+    degraded: int = -1
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,16 +97,16 @@ class FixedExamples:
         """Yield every example once, in order, upright."""
         yield from _batches([Draw(at, 0) for at in range(len(self))], batch, self._served)
 
-    def label_of(self, pair: tuple[int, int]) -> float:
-        """Return Q of one of the pairs."""
-        index, dose = pair
-        return float(self.corpus.image_labels(index, self.label)[dose])
+    def label_of(self, pair: tuple[int, int]) -> Label:
+        """Return the label of one of the pairs: Q, or its parts."""
+        index, place = pair
+        return np.asarray(self.corpus.image_labels(index, self.label)[place], np.float32)
 
     @cached_property
-    def _served(self) -> Callable[[Draw], tuple[FloatImage, float]]:
+    def _served(self) -> Callable[[Draw], tuple[FloatImage, Label]]:
         pairs = self.pairs
 
-        def example(draw: Draw) -> tuple[FloatImage, float]:
+        def example(draw: Draw) -> tuple[FloatImage, Label]:
             pair = pairs[draw.place]
             return _turned(self.corpus.image(*pair), draw.turn), self.label_of(pair)
 
@@ -120,6 +128,7 @@ class FreshExamples:
         passes: examples of each slice in an epoch.
         routine_share: share of the examples at full dose.
         lowest_dose: end of the range of doses.
+        degraded_share: share of the examples that are one of the slice's stored degraded images.
     """
 
     corpus: Corpus
@@ -128,6 +137,7 @@ class FreshExamples:
     passes: int = 1
     routine_share: float = 0.15
     lowest_dose: float = 0.15
+    degraded_share: float = 0.0
 
     def __len__(self) -> int:
         return len(self.indices) * self.passes
@@ -141,22 +151,38 @@ class FreshExamples:
         below = np.exp(rng.uniform(np.log(self.lowest_dose), 0, len(order)))
         dose = np.where(rng.random(len(order)) < self.routine_share, 1.0, below)
         turn, seeds = rng.integers(8, size=len(order)), rng.integers(2**32, size=len(order))
+        place = np.full(len(order), -1)
+        if self.degraded_share:
+            held = np.array([len(self.corpus.degraded(index).doses) for index in order])
+            chosen = rng.random(len(order)) < self.degraded_share
+            place = np.where(chosen, rng.integers(held), place)
         draws = [
-            _FreshDraw(int(i), float(d), int(t), int(s))
-            for i, d, t, s in zip(order, dose, turn, seeds, strict=True)
+            _FreshDraw(int(i), float(d), int(t), int(s), int(p))
+            for i, d, t, s, p in zip(order, dose, turn, seeds, place, strict=True)
         ]
         yield from _batches(draws[rank::world], batch, self._example)
 
-    def _example(self, draw: _FreshDraw) -> tuple[FloatImage, float]:
+    def _example(self, draw: _FreshDraw) -> tuple[FloatImage, Label]:
         settings = self.corpus.settings
+        if draw.degraded >= 0:
+            place = len(settings.image_doses) + draw.degraded
+            label = self.corpus.image_labels(draw.slice, self.label)[place]
+            hu = self.corpus.image(draw.slice, place)
+            return _turned(hu, draw.turn), np.asarray(label, np.float32)
         labels = self.corpus.labels(draw.slice, self.label)
-        dose = np.array(settings.label_doses)
-        q = float(np.interp(np.log(draw.dose), np.log(dose[::-1]), labels[::-1]))
+        q = _at_dose(draw.dose, np.array(settings.label_doses), labels)
         hu = self.corpus.image(draw.slice, 0)
         if draw.dose < 1:
             fields = self.corpus.fields(draw.slice)
             hu = hu + _mixed(fields, draw, quantum_fields=settings.quantum_fields)
         return _turned(hu, draw.turn), q
+
+
+def _at_dose(dose: float, doses: npt.NDArray[np.float64], labels: npt.NDArray[np.float64]) -> Label:
+    """Return the label between two stored doses, linear in the logarithm of the dose."""
+    columns = labels.reshape(len(doses), -1).T
+    at = [np.interp(np.log(dose), np.log(doses[::-1]), column[::-1]) for column in columns]
+    return np.asarray(at if labels.ndim > 1 else at[0], np.float32)
 
 
 def _mixed(fields: npt.NDArray[np.float16], draw: _FreshDraw, *, quantum_fields: int) -> FloatImage:
@@ -183,7 +209,7 @@ def _turned(hu: FloatImage, turn: int) -> FloatImage:
 def _batches(
     draws: Sequence[_AnyDraw],
     batch: int,
-    example: Callable[[_AnyDraw], tuple[FloatImage, float]],
+    example: Callable[[_AnyDraw], tuple[FloatImage, Label]],
 ) -> Iterator[Batch]:
     """Yield batches, the next one made in a thread while this one is used."""
 
@@ -191,7 +217,7 @@ def _batches(
         pairs = [example(draw) for draw in some]
         return Batch(
             torch.from_numpy(np.stack([hu for hu, _ in pairs])),
-            torch.tensor([q for _, q in pairs], dtype=torch.float32),
+            torch.from_numpy(np.stack([q for _, q in pairs])),
         )
 
     groups = [draws[start : start + batch] for start in range(0, len(draws), batch)]

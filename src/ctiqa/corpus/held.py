@@ -19,7 +19,7 @@ class HeldExamples:
     Args:
         source: what is held; its order and its turns stay, to the last bit.
         hu: (images, rows, columns) int16 on the device.
-        q: (images,) float32 labels there.
+        q: (images,) or (images, parts) float32 labels there.
     """
 
     source: FixedExamples
@@ -59,8 +59,7 @@ def hold(examples: FixedExamples, device: torch.device) -> HeldExamples:
         device: that trains.
     """
     images = [examples.corpus.stored(*pair) for pair in examples.pairs]
-    labels = [examples.label_of(pair) for pair in examples.pairs]
-    q = torch.tensor(labels, dtype=torch.float32)
+    q = torch.from_numpy(np.stack([examples.label_of(pair) for pair in examples.pairs]))
     return HeldExamples(examples, torch.from_numpy(np.stack(images)).to(device), q.to(device))
 
 

@@ -11,6 +11,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from ctiqa.corpus.degraded_images import DegradedImages, columns_of, read_degraded
 from ctiqa.corpus.label import WINDOWS, LabelRecipe
 from ctiqa.corpus.part import CorpusSettings, HalfImage, Table
 from ctiqa.errors import CorpusError
@@ -134,34 +135,59 @@ class Corpus:
             raise CorpusError(f"{self.folder} holds no slice of split {split!r}, only {present}")
         return chosen
 
-    def image(self, index: int, dose_index: int) -> FloatImage:
-        """Return a slice at one of the image doses, in HU."""
-        return np.asarray(self.stored(index, dose_index), np.float32)
+    def image(self, index: int, place: int) -> FloatImage:
+        """Return an image of a slice in HU: at one of the image doses, then the degraded ones."""
+        return np.asarray(self.stored(index, place), np.float32)
 
-    def stored(self, index: int, dose_index: int) -> npt.NDArray[np.int16]:
+    def stored(self, index: int, place: int) -> npt.NDArray[np.int16]:
         """Return the same as it is stored, mapped from disk."""
-        image: npt.NDArray[np.int16] = self._pixels(index)[dose_index]
+        beyond = place - len(self.settings.image_doses)
+        pixels = self._pixels(index) if beyond < 0 else self.degraded(index).pixels
+        image: npt.NDArray[np.int16] = pixels[place if beyond < 0 else beyond]
         return image
+
+    def degraded(self, index: int) -> DegradedImages:
+        """Return what 'ctiqa degrade' made of a slice.
+
+        Raises:
+            CorpusError: if it made nothing of it yet.
+        """
+        return read_degraded(self.folder / "degraded" / f"{self.slices[index].facts.part}.json")
 
     def fields(self, index: int) -> HalfImage:
         """Return the stored noise fields of a slice, mapped from disk, in HU."""
         return self._pixels(index)[len(self.settings.image_doses) :].view(np.float16)
 
     def labels(self, index: int, recipe: LabelRecipe) -> npt.NDArray[np.float64]:
-        """Return Q at each label dose ("ideal") or each image dose ("routine")."""
+        """Return the label at each label dose ("ideal") or each image dose ("routine").
+
+        Returns:
+            (doses,), or (doses, parts) where the recipe names more parts than the score.
+
+        Raises:
+            CorpusError: if the corpus holds no labels in parts.
+        """
         one = self.slices[index]
+        if len(recipe.parts) > 1:
+            return self.degraded(index).undegraded[:, columns_of(recipe)]
         table = one.ideal if recipe.reference == "ideal" else one.routine
         return np.array(
             [recipe.quality(dict(zip(WINDOWS, map(tuple, row), strict=True))) for row in table]
         )
 
     def image_labels(self, index: int, recipe: LabelRecipe) -> npt.NDArray[np.float64]:
-        """Return Q at each image dose."""
+        """Return the label of each image, in the order of :meth:`image`.
+
+        Returns:
+            (image doses,), or (image doses + degraded, parts) where the recipe names more parts.
+        """
         labels = self.labels(index, recipe)
         if recipe.reference == "routine":
             return labels
         at = [self.settings.label_doses.index(dose) for dose in self.settings.image_doses]
-        return labels[at]
+        if len(recipe.parts) == 1:
+            return labels[at]
+        return np.concatenate([labels[at], self.degraded(index).labels[:, columns_of(recipe)]])
 
     def fingerprint(self, indices: Sequence[int]) -> str:
         """Return a SHA-256 over the identity and the measures of some slices."""

@@ -14,7 +14,7 @@ from ctiqa.corpus.split import folds
 from ctiqa.corpus.store import Corpus
 from ctiqa.errors import CorpusError
 from ctiqa.training.losses import Cost
-from ctiqa.training.recipe import OptimiserPlan, Recipe
+from ctiqa.training.recipe import ExamplePlan, OptimiserPlan, Recipe
 
 __all__ = [
     "Batch",
@@ -153,7 +153,12 @@ def share_for(
             f"{corpus.folder} holds no images at dose {', '.join(map(str, sorted(missing)))}, "
             f"only at {', '.join(map(str, held))}; make it with these doses or change the recipe"
         )
-    pairs = [(i, held.index(dose)) for i in corpus.where("train") for dose in doses]
+    places = [held.index(dose) for dose in doses]
+    pairs = [
+        (index, place)
+        for index in corpus.where("train")
+        for place in (*places, *_degraded(corpus, index, plan))
+    ]
     groups = [_group(corpus, pair, teachers.unit) for pair in pairs]
     parts = folds(groups, count=teachers.folds, seed=teachers.fold_seed, unit=teachers.unit)
     learnt = [pair for pair, part in zip(pairs, parts, strict=True) if part != fold]
@@ -168,6 +173,7 @@ def share_for(
             passes=plan.passes_per_epoch,
             routine_share=plan.routine_share,
             lowest_dose=plan.lowest_dose,
+            degraded_share=plan.degraded_share,
         )
         if plan.doses == "fresh"
         else FixedExamples(corpus, slices, recipe.label, chosen=learnt * plan.passes_per_epoch)
@@ -182,6 +188,14 @@ def share_for(
     # Fresh noise is mixed by the host, which has its fields mapped from disk.
     taught = hold(train, device) if isinstance(train, FixedExamples) else train
     return Share(taught, hold(check, device), owned, words)
+
+
+def _degraded(corpus: Corpus, index: int, plan: ExamplePlan) -> range:
+    """Return the places of a slice's degraded images, if training shows any."""
+    if not plan.degraded_share:
+        return range(0)
+    first = len(corpus.settings.image_doses)
+    return range(first, first + len(corpus.degraded(index).doses))
 
 
 def _group(corpus: Corpus, pair: tuple[int, int], unit: str) -> Hashable:

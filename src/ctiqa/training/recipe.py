@@ -35,12 +35,15 @@ class ExamplePlan:
             every slice at each of them, with the noise that the corpus holds.
         routine_share: share of fresh examples that are the slice as it was scanned (dose 1).
         lowest_dose: the other fresh examples are log-uniform in [lowest_dose, 1].
+        degraded_share: share of fresh examples that are one of the slice's degraded images, which
+            'ctiqa degrade' made; they carry doses of their own.
         passes_per_epoch: examples of one slice (and fixed dose) in one epoch.
     """
 
     doses: Literal["fresh"] | tuple[float, ...] = "fresh"
     routine_share: float = 0.15
     lowest_dose: float = 0.15
+    degraded_share: float = 0.0
     passes_per_epoch: int = 4
 
     def __post_init__(self) -> None:
@@ -48,6 +51,7 @@ class ExamplePlan:
         _require(all(0 < dose <= 1 for dose in fixed), "doses lie in (0, 1]")
         _require(self.doses == "fresh" or len(fixed) > 0, "doses must not be empty")
         _require(0 <= self.routine_share <= 1, "routine_share lies in [0, 1]")
+        _require(0 <= self.degraded_share <= 1, "degraded_share lies in [0, 1]")
         _require(0 < self.lowest_dose <= 1, "lowest_dose lies in (0, 1]")
         _require(self.passes_per_epoch >= 1, "passes_per_epoch is at least 1")
 
@@ -231,6 +235,11 @@ class Recipe:
         _require(
             self.label.reference == "ideal" or self.examples.doses != "fresh",
             'reference = "routine" needs a list of doses, since its label jumps at full dose',
+        )
+        _require(
+            self.examples.degraded_share == 0
+            or (self.examples.doses == "fresh" and len(self.label.parts) > 1),
+            "degraded_share needs fresh doses and a label with parts beside the score",
         )
         _require(
             self.network.outputs == 1,

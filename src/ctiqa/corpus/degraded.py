@@ -1,0 +1,165 @@
+"""Add degraded images and labels in parts to a corpus; resumable slice by slice."""
+
+import json
+from collections.abc import Callable, Sequence
+from concurrent.futures import as_completed
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ctiqa.corpus.build import workers_on
+from ctiqa.corpus.labeller import Labeller
+from ctiqa.corpus.mixture import Mixture
+from ctiqa.corpus.store import Corpus
+from ctiqa.degrade.kinds import to_record
+from ctiqa.dose.apodisation import Apodisation
+from ctiqa.dose.simulate import Scan, lower_dose
+from ctiqa.errors import CorpusError
+from ctiqa.files import write_whole
+from ctiqa.images.ct_slice import CTSlice, FloatImage, Identity
+from ctiqa.measures.sharpness import series_sigma_mm
+
+__all__ = ["FOLDER", "USUAL_SIGMA_MM", "degrade_corpus"]
+
+FOLDER = "degraded"
+USUAL_SIGMA_MM = 0.65
+"""Resolution of a series that shows no clean edge: that of most body kernels."""
+
+_SLICES_FOR_EDGES = 8
+
+Progress = Callable[[int, int], None]
+"""Called with (done, of)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """One slice to be degraded in a worker."""
+
+    corpus: Corpus
+    sigma_mm: float
+    mixture: Mixture
+
+    @property
+    def part(self) -> str:
+        return self.corpus.slices[0].facts.part
+
+    @property
+    def facts_path(self) -> Path:
+        return self.corpus.folder / FOLDER / f"{self.part}.json"
+
+
+def degrade_corpus(
+    corpus: Corpus,
+    mixture: Mixture,
+    *,
+    workers: int | None = None,
+    progress: Progress = lambda _done, _of: None,
+) -> None:
+    """Add to each slice of a corpus its degraded images, and to all images labels in parts.
+
+    A slice that is done is never made again, so that a killed run goes on where it stopped.
+
+    Args:
+        corpus: open.
+        mixture: what is drawn.
+        workers: processes; every core by default.
+        progress: told after every slice.
+
+    Raises:
+        CorpusError: if the corpus was degraded by another mixture, or a worker was ended.
+        WriteError: if something could not be written whole.
+    """
+    folder = corpus.folder / FOLDER
+    _begin(folder, mixture)
+    tasks = [
+        _Task(_alone(corpus, index), sigma_mm, mixture)
+        for indices, sigma_mm in _resolutions(corpus, folder)
+        for index in indices
+    ]
+    missing = [task for task in tasks if not task.facts_path.exists()]
+    done = len(tasks) - len(missing)
+    with workers_on(corpus.folder, workers) as pool:
+        for future in as_completed([pool.submit(_make, task) for task in missing]):
+            future.result()
+            done += 1
+            progress(done, len(tasks))
+
+
+def _begin(folder: Path, mixture: Mixture) -> None:
+    path, words = folder / "mixture.json", json.dumps(asdict(mixture), indent=2) + "\n"
+    if path.exists() and path.read_text("utf-8") != words:
+        raise CorpusError(
+            f"{folder} was made by another mixture; take that of {path}, or delete the folder"
+        )
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise CorpusError(f"{folder} cannot be made ({error.strerror})") from error
+    write_whole(path, words.encode())
+
+
+def _resolutions(corpus: Corpus, folder: Path) -> list[tuple[Sequence[int], float]]:
+    """Return the slices of each series, in each reconstruction, with its resolution in mm."""
+    series: dict[str, list[int]] = {}
+    for index, one in enumerate(corpus.slices):
+        key = f"{one.facts.series_instance_uid or one.facts.series} {one.facts.reconstruction}"
+        series.setdefault(key, []).append(index)
+    path = folder / "resolutions.json"
+    known: dict[str, float] = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    for key, indices in series.items():
+        if key not in known:
+            seen = indices[:: max(1, len(indices) // _SLICES_FOR_EDGES)]
+            sigma_mm = series_sigma_mm(
+                (corpus.image(at, 0), corpus.slices[at].facts.pixel_mm) for at in seen
+            )
+            known[key] = sigma_mm if np.isfinite(sigma_mm) else USUAL_SIGMA_MM
+    write_whole(path, (json.dumps(known, indent=2) + "\n").encode())
+    return [(indices, known[key]) for key, indices in series.items()]
+
+
+def _alone(corpus: Corpus, index: int) -> Corpus:
+    return Corpus(corpus.folder, corpus.settings, (corpus.slices[index],))
+
+
+def _make(task: _Task) -> None:
+    """Make the degraded images of one slice in a worker, and the labels of all its images."""
+    corpus, mixture, facts = task.corpus, task.mixture, task.corpus.slices[0].facts
+    ct_slice = CTSlice(corpus.image(0, 0), facts.pixel_mm, Identity(facts.path))
+    apodisation = Apodisation(facts.apodisation, facts.apodisation_slope, facts.apodisation_bend)
+    scan = Scan(facts.quanta, apodisation, corpus.settings.electronic)
+    seed = [mixture.seed, int(task.part[:8], 16)]
+    labeller = Labeller.of(
+        ct_slice,
+        scan,
+        sigma_mm=task.sigma_mm,
+        rng=np.random.default_rng([*seed, 4]),
+        exponent=mixture.exponent,
+    )
+    images, rows = [], []
+    for place, (kind, degradation, dose) in enumerate(
+        mixture.drawn(task.part, train=facts.split == "train")
+    ):
+        rng = np.random.default_rng([*seed, 5, place])
+        noisy = lower_dose(ct_slice, dose_fraction=dose, scan=scan, rng=rng)
+        degrade = degradation.prepare(ct_slice, scan, noise_hu=labeller.noise_hu(dose))
+        images.append(_stored(degrade(noisy.hu)))
+        record: dict[str, Any] = to_record(kind, degradation)
+        rows.append(
+            {"dose": dose, "degradation": record, **labeller.quality(dose, degradation)._asdict()}
+        )
+    undegraded = [labeller.quality(dose)._asdict() for dose in corpus.settings.label_doses]
+    held = {"sigma_mm": task.sigma_mm, "undegraded": undegraded, "degraded": rows}
+    pixels = np.stack(images)
+    write_whole(
+        task.facts_path.with_suffix(".npy"),
+        lambda file: np.save(file, pixels, allow_pickle=False),
+    )
+    write_whole(task.facts_path, (json.dumps(held) + "\n").encode())
+
+
+def _stored(hu: FloatImage) -> npt.NDArray[np.int16]:
+    """Return an image in HU as a scanner stores it."""
+    return np.clip(np.rint(hu), -32768, 32767).astype(np.int16)

@@ -1,0 +1,82 @@
+"""Read the degraded images of a slice, and labels in parts."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ctiqa.corpus.label import IDEAL, PARTS, LabelRecipe
+from ctiqa.errors import CorpusError, RecipeError
+
+__all__ = ["DegradedImages", "columns_of", "read_degraded"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DegradedImages:
+    """What 'ctiqa degrade' made of one slice.
+
+    Args:
+        pixels: (degraded, rows, columns) int16 in HU, mapped from disk.
+        labels: (degraded, parts) of each, the parts of :data:`~ctiqa.corpus.label.PARTS`.
+        undegraded: (label doses, parts) of the slice itself.
+        doses: (degraded,) dose of each.
+        records: of each degradation, its kind first.
+        sigma_mm: resolution of the series.
+    """
+
+    pixels: npt.NDArray[np.int16]
+    labels: npt.NDArray[np.float64]
+    undegraded: npt.NDArray[np.float64]
+    doses: npt.NDArray[np.float64]
+    records: tuple[Mapping[str, Any], ...]
+    sigma_mm: float
+
+
+def columns_of(recipe: LabelRecipe) -> list[int]:
+    """Return the columns of :data:`~ctiqa.corpus.label.PARTS` that a recipe names, in its order.
+
+    Raises:
+        RecipeError: if the recipe weighs fidelity otherwise than labels in parts do.
+    """
+    for name in ("reference", "windows", "psnr_limits_db", "weight_psnr", "weight_ssim"):
+        if getattr(recipe, name) != getattr(IDEAL, name):
+            raise RecipeError(
+                f"labels in parts are made with {name} = {getattr(IDEAL, name)}; take that in "
+                '[label], or parts = ["score"]'
+            )
+    return [PARTS.index(part) for part in recipe.parts]
+
+
+@lru_cache(maxsize=4096)
+def read_degraded(path: Path) -> DegradedImages:
+    """Return the degraded images whose facts lie in a file, their pixels beside it.
+
+    Raises:
+        CorpusError: if there are none.
+    """
+    try:
+        held = json.loads(path.read_text("utf-8"))
+        pixels = np.load(path.with_suffix(".npy"), mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError:
+        raise CorpusError(
+            f"{path.parent.parent} holds no labels in parts for every slice; make them by "
+            "'ctiqa degrade'"
+        ) from None
+    rows = held["degraded"]
+    return DegradedImages(
+        pixels=pixels,
+        labels=_table(rows),
+        undegraded=_table(held["undegraded"]),
+        doses=np.array([row["dose"] for row in rows]),
+        records=tuple(row["degradation"] for row in rows),
+        sigma_mm=held["sigma_mm"],
+    )
+
+
+def _table(rows: Sequence[Mapping[str, float]]) -> npt.NDArray[np.float64]:
+    return np.array([[row[part] for part in PARTS] for row in rows])
