@@ -13,7 +13,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,7 +23,7 @@ from ctiqa.corpus.store import Corpus
 from ctiqa.degrade.blur import Blur
 from ctiqa.degrade.kinds import KINDS, draw
 from ctiqa.degrade.rays import SparseViews
-from ctiqa.degrade.smoothing import DENOISERS, Smoothing, matched
+from ctiqa.degrade.smoothing import DENOISERS, matched
 from ctiqa.dose.apodisation import Apodisation
 from ctiqa.dose.simulate import Scan
 from ctiqa.images.ct_slice import CTSlice, Identity

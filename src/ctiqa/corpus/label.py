@@ -32,7 +32,7 @@ WINDOWS: Mapping[str, Window] = {"w350": SOFT_TISSUE, "w1500": LUNG}
 """The two windows in which a label is measured: soft tissue and lung."""
 
 PARTS = ("score", "noise", "sharpness", "streaks")
-"""A label and what it is made of: each in [0, 1], 1 for nothing lost."""
+"""A label and what it is made of, 1 for nothing lost (:class:`ctiqa.corpus.labeller.Quality`)."""
 
 Fidelity = dict[str, tuple[float, float]]
 """PSNR in dB and SSIM of one image, by the name of the window."""

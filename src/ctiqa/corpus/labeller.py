@@ -21,7 +21,7 @@ _STREAKS = (SparseViews, Starvation, Motion)
 
 
 class Quality(NamedTuple):
-    """A label in parts, each in [0, 1], 1 for nothing lost.
+    """A label in parts, in [0, 1], 1 for nothing lost; sharpness may exceed it.
 
     Args:
         score: fidelity to the noise-free slice times how much of planted detail is left, squared.
@@ -129,7 +129,7 @@ class Labeller:
         seen = share_seen(degrade, base, degraded, own=self.own, ideal=self.ideal)
         fidelity = self._fidelity(degraded)
         return Quality(
-            score=fidelity * seen**self.exponent,
+            score=min(fidelity * seen**self.exponent, 1.0),
             noise=self._fidelity(base) if streaks else fidelity,
             sharpness=seen,
             streaks=self._fidelity(degrade(self.clean)) if streaks else 1.0,
