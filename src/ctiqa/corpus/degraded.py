@@ -3,15 +3,14 @@
 import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ctiqa.corpus.build import workers_on
-from ctiqa.corpus.labeller import Labeller
+from ctiqa.corpus.labeller import STREAKS, Labeller
 from ctiqa.corpus.mixture import Mixture
 from ctiqa.corpus.store import Corpus
 from ctiqa.degrade.kinds import to_record
@@ -139,17 +138,17 @@ def _make(task: _Task) -> None:
         exponent=mixture.exponent,
     )
     images, rows = [], []
-    for place, (kind, degradation, dose) in enumerate(
+    for place, (degradation, dose) in enumerate(
         mixture.drawn(task.part, train=facts.split == "train")
     ):
         rng = np.random.default_rng([*seed, 5, place])
         noisy = lower_dose(ct_slice, dose_fraction=dose, scan=scan, rng=rng)
-        degrade = degradation.prepare(ct_slice, scan, noise_hu=labeller.noise_hu(dose))
+        at_dose = replace(scan, quanta=scan.quanta * dose)
+        degrade = degradation.prepare(noisy, at_dose, noise_hu=labeller.noise_hu(dose))
         images.append(_stored(degrade(noisy.hu)))
-        record: dict[str, Any] = to_record(kind, degradation)
-        rows.append(
-            {"dose": dose, "degradation": record, **labeller.quality(dose, degradation)._asdict()}
-        )
+        quality = labeller.quality(dose, degrade, streaks=degradation.kind in STREAKS)
+        record = to_record(degradation)
+        rows.append({"dose": dose, "degradation": record, **quality._asdict()})
     undegraded = [labeller.quality(dose)._asdict() for dose in corpus.settings.label_doses]
     held = {"sigma_mm": task.sigma_mm, "undegraded": undegraded, "degraded": rows}
     pixels = np.stack(images)

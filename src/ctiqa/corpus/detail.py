@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from ctiqa.degrade.degradation import Map
+from ctiqa.degrade.degradation import Operator
 from ctiqa.images.ct_slice import FloatImage, Mask
 
 __all__ = ["REFERENCE_SIGMA_MM", "Disc", "draw_discs", "share_seen", "visible"]
@@ -90,7 +90,7 @@ def visible(
 
 
 def share_seen(
-    degrade: Map, base: FloatImage, degraded: FloatImage, *, own: FloatImage, ideal: FloatImage
+    degrade: Operator, base: FloatImage, degraded: FloatImage, *, own: FloatImage, ideal: FloatImage
 ) -> float:
     """Return how much of planted detail is left: r of METHOD 3.3, in [0, 1.5].
 

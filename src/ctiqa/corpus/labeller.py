@@ -8,16 +8,16 @@ import numpy as np
 
 from ctiqa.corpus.detail import REFERENCE_SIGMA_MM, draw_discs, share_seen, visible
 from ctiqa.corpus.label import IDEAL, LabelRecipe, body_box, compare, noise_free, references
-from ctiqa.degrade.degradation import Degradation, Map
-from ctiqa.degrade.rays import Motion, SparseViews, Starvation
+from ctiqa.degrade.degradation import Operator
 from ctiqa.dose.simulate import Scan, noise_parts
 from ctiqa.images.ct_slice import CTSlice, FloatImage
 from ctiqa.measures.fidelity import Reference
 from ctiqa.measures.global_noise import global_noise_hu
 
-__all__ = ["Labeller", "Quality"]
+__all__ = ["STREAKS", "Labeller", "Quality"]
 
-_STREAKS = (SparseViews, Starvation, Motion)
+STREAKS = frozenset({"sparse_views", "starvation", "motion"})
+"""Kinds of degradation that add a field of streaks to whatever they are given."""
 
 
 class Quality(NamedTuple):
@@ -109,22 +109,17 @@ class Labeller:
         )
         return made
 
-    def quality(self, dose: float, degradation: Degradation | None = None) -> Quality:
-        """Return the label of the slice at a dose, degraded or not."""
+    def quality(
+        self, dose: float, degrade: Operator = lambda hu: hu, *, streaks: bool = False
+    ) -> Quality:
+        """Return the label of the slice at a dose, degraded or not.
+
+        Args:
+            dose: fraction of the slice's dose.
+            degrade: T, prepared for the slice at that dose.
+            streaks: whether T adds a field of streaks (:data:`STREAKS`).
+        """
         base = self.noisy(dose)
-        if degradation is None:
-            return self._judged(base, lambda hu: hu, streaks=False)
-        degrade = degradation.prepare(self.ct_slice, self.scan, noise_hu=self.noise_hu(dose))
-        return self._judged(base, degrade, streaks=isinstance(degradation, _STREAKS))
-
-    def noise_hu(self, dose: float) -> float:
-        """Return the global noise at a dose in HU, as smoothing takes it for its strength."""
-        measured = global_noise_hu(self.ct_slice.hu)
-        if not np.isfinite(measured):
-            measured = float(self.fields[0][self.own != 0].std())
-        return float(measured * dose**-0.5)
-
-    def _judged(self, base: FloatImage, degrade: Map, *, streaks: bool) -> Quality:
         degraded = degrade(base)
         seen = share_seen(degrade, base, degraded, own=self.own, ideal=self.ideal)
         fidelity = self._fidelity(degraded)
@@ -134,6 +129,13 @@ class Labeller:
             sharpness=seen,
             streaks=self._fidelity(degrade(self.clean)) if streaks else 1.0,
         )
+
+    def noise_hu(self, dose: float) -> float:
+        """Return the global noise at a dose in HU, as smoothing takes it for its strength."""
+        measured = global_noise_hu(self.ct_slice.hu)
+        if not np.isfinite(measured):
+            measured = float(self.fields[0][self.own != 0].std())
+        return float(measured * dose**-0.5)
 
     def _fidelity(self, image: FloatImage) -> float:
         return self.recipe.quality(compare(image[self.box], self.against))

@@ -19,12 +19,10 @@ class Drawn(NamedTuple):
     """One degraded image to be made.
 
     Args:
-        kind: of the degradation.
         degradation: with its numbers.
         dose: fraction of the slice's dose, in (0, 1].
     """
 
-    kind: str
     degradation: Degradation
     dose: float
 
@@ -88,7 +86,7 @@ class Mixture:
         below = np.exp(rng.uniform(np.log(self.lowest_dose), 0, size=count))
         doses = np.where(rng.random(count) < self.routine_share, 1.0, below)
         return [
-            Drawn(str(kind), draw(str(kind), rng), float(dose))
+            Drawn(draw(str(kind), rng), float(dose))
             for kind, dose in zip(kinds, doses, strict=True)
         ]
 

@@ -1,12 +1,13 @@
-"""Blur: fewer lines per centimetre."""
+"""Blur a slice, as a larger focal spot or a softer reconstruction would."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
-from scipy import ndimage
+import numpy.typing as npt
 
-from ctiqa.degrade.degradation import Map
+from ctiqa.degrade.degradation import Operator, log_uniform, within
+from ctiqa.degrade.frequency import amplified
 from ctiqa.dose.simulate import Scan
 from ctiqa.images.ct_slice import CTSlice, FloatImage
 
@@ -17,24 +18,31 @@ _SIGMA_MM = (0.2, 1.5)
 
 @dataclass(frozen=True, slots=True)
 class Blur:
-    """A Gaussian blur of the whole slice, noise included.
+    """Convolution with a Gaussian, done on the spectrum: a sampled small Gaussian is too narrow.
 
     Args:
-        sigma_mm: standard deviation.
+        sigma_mm: standard deviation of the Gaussian in mm, at least 0.
     """
 
+    kind: ClassVar[str] = "blur"
     sigma_mm: float
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.sigma_mm < np.inf:
+            raise ValueError(f"sigma_mm is at least 0, not {self.sigma_mm}")
+
     @classmethod
-    def draw(cls, rng: np.random.Generator) -> Self:
-        """Draw one, from barely visible to heavy, on a logarithmic scale."""
-        return cls(float(np.exp(rng.uniform(*np.log(_SIGMA_MM)))))
+    def drawn(cls, rng: np.random.Generator) -> Self:
+        """Draw a blur from 0.2 mm, hardly seen, to 1.5 mm, each factor equally likely."""
+        return cls(log_uniform(rng, _SIGMA_MM))
 
-    def prepare(self, ct_slice: CTSlice, scan: Scan, *, noise_hu: float) -> Map:  # noqa: ARG002
-        """Return the map for one slice."""
-        sigma_px = self.sigma_mm / ct_slice.pixel_mm
+    def prepare(self, ct_slice: CTSlice, scan: Scan, *, noise_hu: float) -> Operator:
+        """Return what it does to images of ``ct_slice``."""
 
-        def blurred(hu: FloatImage) -> FloatImage:
-            return np.asarray(ndimage.gaussian_filter(hu, sigma_px, mode="nearest"), np.float32)
+        def blurred(image: FloatImage) -> FloatImage:
+            return amplified(image, self._lost, pixel_mm=ct_slice.pixel_mm)
 
-        return blurred
+        return within(ct_slice, blurred)
+
+    def _lost(self, square_per_mm2: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        return np.expm1(-2 * (np.pi * self.sigma_mm) ** 2 * square_per_mm2)

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from ctiqa.protocol.trials import MORE_NOISE, RESIDUALS_HU, VIEWS, Tried
+from ctiqa.protocol.trials import DENOISERS, MORE_NOISE, RESIDUALS_HU, VIEWS, Tried
 
 __all__ = ["Check", "checks"]
 
@@ -66,7 +66,9 @@ def _noise(rows: Sequence[Tried]) -> Iterator[Check]:
     yield _least(
         "M3", "fall enough", "dose 1 to 0.25, median", [np.median(doses[:, 0] - doses[:, 3])], 0.2
     )
-    ranks = [stats.spearmanr(-np.arange(doses.shape[1]), row).statistic for row in doses]
+    ladder_down = -np.arange(doses.shape[1])
+    # A score that is the same at every dose follows none of them.
+    ranks = np.nan_to_num([stats.spearmanr(ladder_down, row).statistic for row in doses])
     yield _least("M3", "follow the dose", "Spearman with dose, worst slice", ranks, 0.95)
     whole = np.array([row.whole for row in rows])
     more = np.array([list(row.more_noise.values()) for row in rows])
@@ -113,23 +115,18 @@ def _blur(rows: Sequence[Tried]) -> Iterator[Check]:
 
 def _denoisers(rows: Sequence[Tried]) -> Iterator[Check]:
     words = "not be fooled by a denoiser"
-    for name in rows[0].filtered or ("denoisers",):
+    residuals = f"residual SD {RESIDUALS_HU[0]:g} to {RESIDUALS_HU[-1]:g} HU"
+    for name in DENOISERS:
         title = name.replace("_", " ")
-        tried = f"{title}, residual SD {RESIDUALS_HU[0]:g} to {RESIDUALS_HU[-1]:g} HU"
-        if not rows[0].filtered:
-            yield Check(
-                "M7",
-                words,
-                f"{title}: need scikit-image and PyWavelets",
-                None,
-                3,
-                at_least=False,
-                unit="%",
-            )
-            return
-        fooled = np.array([np.array(row.filtered[name]) > row.whole for row in rows])
-        yield _share("M7", words, f"{tried}, above its source", fooled, 3, at_most=True)
-        fooled = np.array([np.array(row.filtered_low[name]) > row.whole for row in rows])
+        if name not in rows[0].filtered:
+            absent = f"{title}: needs scikit-image"
+            yield Check("M7", words, absent, None, 3, at_least=False, unit="%")
+            continue
+        fooled = np.array([score > row.whole for row in rows for score in row.filtered[name]])
+        yield _share(
+            "M7", words, f"{title}, {residuals}, above its source", fooled, 3, at_most=True
+        )
+        fooled = np.array([score > row.whole for row in rows for score in row.filtered_low[name]])
         yield _share(
             "M7", words, f"{title} at quarter dose, above full dose", fooled, 1, at_most=True
         )
@@ -164,7 +161,7 @@ def _share(
     at_most: bool = False,
 ) -> Check:
     """Return a law about the share of cases in which something holds, in percent."""
-    figure = 100 * float(np.mean(cases))
+    figure = 100 * float(np.mean(cases)) if cases.size else None
     return Check(law, words, tried, figure, bound, at_least=not at_most, unit="%")
 
 

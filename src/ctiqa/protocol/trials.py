@@ -9,8 +9,8 @@ import numpy as np
 
 from ctiqa.degrade.blur import Blur
 from ctiqa.degrade.degradation import Degradation
-from ctiqa.degrade.rays import SparseViews
-from ctiqa.degrade.smoothing import matched
+from ctiqa.degrade.residual import filter_for_residual
+from ctiqa.degrade.sparse_views import SparseViews
 from ctiqa.dose.simulate import Scan, lower_dose
 from ctiqa.images.ct_slice import AIR_HU, CTSlice, FloatImage
 from ctiqa.measures.body import body_mask
@@ -26,6 +26,7 @@ MORE_NOISE = (0.05, 0.1, 0.2)
 BLURS_MM = (0.35, 0.7, 1.05, 1.4)
 BLURS_PX = (0.5, 1.0)
 VIEWS = (180, 120, 60)
+DENOISERS = ("total_variation", "bilateral", "non_local_means", "wavelet")
 RESIDUALS_HU = (2.0, 4.0, 8.0, 16.0, 32.0)
 LOW_DOSE = 0.25
 SEEDS = 10
@@ -48,7 +49,7 @@ class Tried:
         blurs_mm: by the standard deviation of a Gaussian in mm.
         blurs_px: the same in pixels.
         views: by how many views were left.
-        filtered: by denoiser, for each of :data:`RESIDUALS_HU` of it taken away at full dose.
+        filtered: by denoiser, for each of :data:`RESIDUALS_HU` that it can take away at full dose.
         filtered_low: the same at :data:`LOW_DOSE`.
         reseeded: at half the dose, each with noise of its own.
         averaged: pairs: the mean of some images at low dose, and one image at the dose that has as
@@ -76,11 +77,8 @@ class Tried:
 
 
 def denoisers() -> tuple[str, ...]:
-    """Return the denoisers that can be tried here: some need scikit-image and PyWavelets."""
-    if find_spec("skimage") is None:
-        return ()
-    wavelet = ("wavelet",) if find_spec("pywt") is not None else ()
-    return ("total_variation", "bilateral", "non_local_means", *wavelet)
+    """Return the denoisers that can be tried here: some need scikit-image."""
+    return DENOISERS if find_spec("skimage") is not None else ("wavelet",)
 
 
 def tried(
@@ -146,11 +144,17 @@ class _Trial:
         middle = hu[first : first + _MIDDLE, first : first + _MIDDLE]
         noise_hu = global_noise_hu(hu)
         noise_hu = noise_hu if np.isfinite(noise_hu) else self.noise_hu
+        part = CTSlice(middle, self.ct_slice.pixel_mm, self.ct_slice.identity)
         found = (
-            matched(denoiser, middle, residual_sd_hu=sd_hu, noise_hu=noise_hu, steps=8)
+            filter_for_residual(denoiser, part, noise_hu=noise_hu, residual_hu=sd_hu)
             for sd_hu in RESIDUALS_HU
         )
-        return tuple(self.score(each.applied(hu, noise_hu=noise_hu)) for each in found)
+        whole = self.ct_slice.with_hu(hu)
+        return tuple(
+            self.score(each.prepare(whole, self.scan, noise_hu=noise_hu)(hu))
+            for each in found
+            if each is not None  # no strength of this one takes away so much, or so little
+        )
 
     def averaged(self, count: int) -> tuple[float, float]:
         images = [self.at_dose(LOW_DOSE, 100 + again) for again in range(count)]
