@@ -46,7 +46,7 @@ def test_the_mixture_that_is_shipped_can_be_read(pytestconfig: pytest.Config) ->
 def test_a_kind_that_is_to_stay_unseen_is_drawn_for_no_training_slice() -> None:
     seen, unseen = (
         {
-            drawn.kind
+            drawn.degradation.kind
             for number in range(40)
             for drawn in MIXTURE.drawn(f"{number:08x}", train=train)
         }
@@ -72,7 +72,8 @@ def test_every_slice_has_its_degraded_images_with_labels_in_parts(degraded: Corp
         assert ((labels >= 0) & (labels <= (1, 1, 1.5, 1))).all()
         held = degraded.degraded(index)
         assert [record["kind"] for record in held.records] == [
-            drawn.kind for drawn in MIXTURE.drawn(one.facts.part, train=one.facts.split == "train")
+            drawn.degradation.kind
+            for drawn in MIXTURE.drawn(one.facts.part, train=one.facts.split == "train")
         ]
         assert degraded.image(index, doses + count - 1).shape == (512, 512)
 

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from enum import StrEnum
 from functools import partial
 from importlib.util import find_spec
@@ -29,10 +30,17 @@ class Label(StrEnum):
     ROUTINE = "routine"
 
 
+class Dataset(StrEnum):
+    """A published data set that is laid out in its own way."""
+
+    LDCTIQAC2023 = "ldctiqac2023"
+
+
 class _Found(NamedTuple):
     evidence: "Evidence"
     about: dict[str, str]
     refused: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class _Choice(NamedTuple):
@@ -44,6 +52,7 @@ class _Choice(NamedTuple):
     only: str
     label: Label
     self_label: bool
+    niqe: bool
     device: str
     workers: int
     quiet: bool
@@ -54,7 +63,8 @@ def evaluate(
         Path,
         typer.Argument(
             help="A corpus that 'ctiqa corpus' made, or a CSV with the columns score and "
-            "reference and, if known, patient, dose, noise_hu and slice."
+            "reference and, if known, patient, dose, noise_hu and slice; or with --dataset the "
+            "folder of that."
         ),
     ],
     *,
@@ -65,6 +75,14 @@ def evaluate(
         list[Path] | None,
         typer.Option(help="Model of one teacher, given once for each: adds two rows beside it."),
     ] = None,
+    dataset: Annotated[
+        Dataset | None,
+        typer.Option(help="A published data set of readers' grades: image/*.tif beside a JSON."),
+    ] = None,
+    window: Annotated[
+        tuple[float, float],
+        typer.Option(help="Width and level in HU that its pixels 0 to 1 stand for."),
+    ] = (350.0, 40.0),
     split: Annotated[str, typer.Option(help="Split of the corpus to evaluate.")] = "test",
     only: Annotated[
         str, typer.Option(help="Only slices of the corpus whose path starts like this.")
@@ -88,6 +106,10 @@ def evaluate(
             " in the corpus)."
         ),
     ] = True,
+    niqe: Annotated[
+        bool,
+        typer.Option(help="Also tell how far each image is from routine-dose training slices."),
+    ] = True,
     device: Annotated[str, typer.Option("--device", "-d", help="cpu, cuda or cuda:1.")] = "cpu",
     workers: Annotated[int, typer.Option(min=0, help="Processes that do so; 0 is every core.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, not tables.")] = False,
@@ -107,13 +129,21 @@ def evaluate(
       ctiqa evaluate corpus --model student.onnx --teacher first.onnx --json
 
       ctiqa evaluate readers.csv --train earlier-readers.csv
+
+      ctiqa evaluate challenge --dataset ldctiqac2023 --window 350 40 -m student.onnx
     """
     _check_output(output)
-    if evidence.is_dir():
+    if dataset is not None:
+        if train is not None or teacher:
+            raise typer.BadParameter("goes with a table or a corpus", param_hint="--train")
+        if not window[0] > 0:
+            raise typer.BadParameter("give the width first, above 0", param_hint="--window")
+        found = _from_challenge(evidence, model, window, device=device, quiet=quiet)
+    elif evidence.is_dir():
         if train is not None:
             raise typer.BadParameter("a corpus brings its own", param_hint="--train")
         models = model, teacher or []
-        choice = _Choice(*models, split, only, label, self_label, device, workers, quiet)
+        choice = _Choice(*models, split, only, label, self_label, niqe, device, workers, quiet)
         found = _from_corpus(evidence, choice)
     else:
         if model is not None or teacher:
@@ -124,6 +154,7 @@ def evaluate(
 
     table, known = found.evidence
     result = evaluate_table(table, train=known, n_boot=boot, seed=seed, about=found.about)
+    result = replace(result, notes=(*result.notes, *found.notes))
     _write(result, found.refused, output, as_json=as_json)
     if not quiet:
         _tell(found.refused)
@@ -164,6 +195,7 @@ def _from_corpus(folder: Path, choice: _Choice) -> _Found:
         scorer.score_batch,
         teachers=[teacher.score_batch for teacher in teachers],
         by_itself=choice.self_label,
+        niqe=choice.niqe,
         workers=choice.workers or None,
         bar=partial(progress, quiet=choice.quiet),
     )
@@ -175,6 +207,28 @@ def _from_corpus(folder: Path, choice: _Choice) -> _Found:
         "corpus": chosen.corpus.fingerprint(chosen.indices)[:12],
     }
     return _Found(evidence, about)
+
+
+def _from_challenge(
+    folder: Path, model: Path | None, window: tuple[float, float], *, device: str, quiet: bool
+) -> _Found:
+    from ctiqa.cli.console import progress
+    from ctiqa.images.window import Window
+    from ctiqa.scoring.scorer import Scorer
+    from ctiqa.study.challenge import LDCTIQAC2023, Challenge, gather, in_words
+    from ctiqa.study.corpus_evidence import Evidence
+
+    challenge = Challenge.open(folder)
+    scorer, shown = Scorer(model, device=device), Window(*window)
+    with progress("Scoring", quiet=quiet) as advance:
+        size = scorer.card.size
+        found = gather(challenge, scorer.score_batch, size=size, window=shown, advance=advance)
+    about = {
+        "model": f"{scorer.card.name} {scorer.sha256[:12]}",
+        "data set": LDCTIQAC2023,
+        "pixels": in_words(shown),
+    }
+    return _Found(Evidence(found.table, None), about, found.refused, found.notes)
 
 
 def _check_output(output: Path | None) -> None:

@@ -20,6 +20,7 @@ COMMANDS = {
     "distil": "Distil the teachers into one student.",
     "export": "Write a trained network as one .onnx file with its card.",
     "selftest": "Prove the score on your own scan: does it do what a score must do?",
+    "calibrate": "Learn from readers' grades what a model's scores mean on their scale.",
     "evaluate": "Compare scores with labels or readers, beside trivial baselines.",
     "study": "Make the paper's tables on your data, beside the printed values.",
     "info": "Show a model's card, or draw its network.",

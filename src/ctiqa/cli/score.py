@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from ctiqa.scoring.calibration import Calibration
     from ctiqa.scoring.result import ScoreReport, SeriesSummary, SliceResult
 
 __all__ = ["score"]
@@ -28,6 +29,10 @@ def score(
     model: Annotated[
         Path | None,
         typer.Option("--model", "-m", envvar="CTIQA_MODEL", help="Not the shipped model but this."),
+    ] = None,
+    calibration: Annotated[
+        Path | None,
+        typer.Option(help="Add readers' grades by what 'ctiqa calibrate' wrote for this model."),
     ] = None,
     device: Annotated[
         str, typer.Option("--device", "-d", envvar="CTIQA_DEVICE", help="cpu, cuda or cuda:1.")
@@ -61,6 +66,8 @@ def score(
     ctiqa score a/ b.zip --step 5 -o scores.json
 
     ctiqa score scan/ --model mine.onnx --device cuda -o scores.csv
+
+    ctiqa score scan/ --calibration calibration.json -o scores.csv
     """
     if output is not None and output.suffix.lower() not in {".csv", ".json"}:
         raise typer.BadParameter(f"{output} must end in .csv or .json", param_hint="--output")
@@ -77,6 +84,7 @@ def score(
             batch=batch,
             threads=threads,
             progress=advance,
+            calibration=calibration,
         )
     if output is not None:
         (write_json if output.suffix.lower() == ".json" else write_csv)(report, output)
@@ -99,6 +107,8 @@ def _summarise(report: "ScoreReport", *, verbose: bool) -> None:
     console.print(f"{MEANING.capitalize()}. Model {report.card.name} (sha256 {sha256}...).")
     for series in report.series:
         console.print("\n".join(_series_lines(series)))
+    if report.calibration is not None:
+        console.print("\n".join(_calibration_lines(report, report.calibration)))
     refused = report.refused if verbose else report.refused[:_SHOWN]
     for row in refused:
         console.print(f"Not scored: {row.path}: {'; '.join(row.reasons)}")
@@ -113,6 +123,21 @@ def _summarise(report: "ScoreReport", *, verbose: bool) -> None:
 
 def _cautions(row: "SliceResult") -> tuple[str, ...]:
     return row.reasons if row.status == "caution" else ()
+
+
+def _calibration_lines(report: "ScoreReport", calibration: "Calibration") -> list[str]:
+    low, high = calibration.scale
+    graded = f"{calibration.images} images of {calibration.patients} patients"
+    whom = f"reader_low to reader_high holds {calibration.level:.0%} of grades of new patients"
+    lines = [f"Readers' grades, {low:g} to {high:g}, as {graded} were graded; {whom}."]
+    scores = [row.score for row in report.slices if row.score is not None]
+    if strange := sum(not calibration.knows(score) for score in scores):
+        first, last = calibration.score_range
+        lines.append(
+            f"Caution: {strange} of {len(scores)} scores lie outside those of the graded images "
+            f"({first:.3f} to {last:.3f}); their grades are guesses."
+        )
+    return lines + [f"Caution: {note}" for note in calibration.notes]
 
 
 def _series_lines(series: "SeriesSummary") -> list[str]:

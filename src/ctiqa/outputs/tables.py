@@ -6,7 +6,7 @@ from io import StringIO
 from pathlib import Path
 
 from ctiqa.files import write_whole
-from ctiqa.scoring.result import COLUMNS, ScoreReport
+from ctiqa.scoring.result import ScoreReport
 
 __all__ = ["as_csv", "as_json", "write_csv", "write_json"]
 
@@ -21,9 +21,9 @@ def as_csv(report: ScoreReport) -> bytes:
     """
     text = StringIO()
     table = csv.writer(text, lineterminator="\n")
-    table.writerow(COLUMNS)
+    table.writerow(report.columns)
     for each in report.slices:
-        table.writerow([_cell(value) for value in each.row().values()])
+        table.writerow([_cell(value) for value in each.row(report.columns).values()])
     return _encode(text.getvalue())
 
 

@@ -17,6 +17,7 @@ from ctiqa.images.ct_slice import FloatImage, Identity
 from ctiqa.images.refusal import Refusal
 from ctiqa.measures.global_noise import global_noise_hu
 from ctiqa.scoring.applicability import judge
+from ctiqa.scoring.calibration import Calibration
 from ctiqa.scoring.intake import Inputs, Waiting, take_in
 from ctiqa.scoring.result import ScoreReport, SeriesSummary, SliceResult
 from ctiqa.scoring.scorer import Scorer
@@ -41,6 +42,7 @@ def score(
     progress: Progress | None = None,
     hu: bool = False,
     pixel_mm: float | None = None,
+    calibration: Calibration | Path | str | None = None,
 ) -> ScoreReport:
     """Return a score for every slice, its noise beside it, and a summary of every series.
 
@@ -60,10 +62,11 @@ def score(
         progress: is told how far it has come.
         hu: says of an array that it holds Hounsfield units.
         pixel_mm: side of an array's pixel.
+        calibration: what 'ctiqa calibrate' wrote, a file or open already: adds readers' grades.
 
     Raises:
         ReadError: if the inputs hold nothing to look at.
-        ModelError: if the model cannot be opened or run.
+        ModelError: if the model or the calibration cannot be opened, or do not belong together.
         ValueError: if ``step``, ``batch`` or ``threads`` is below 1.
     """
     scorer = model if isinstance(model, Scorer) else Scorer(model, device=device, threads=1)
@@ -71,12 +74,14 @@ def score(
     batch = (1 if scorer.device == "cpu" else 8) if batch is None else batch
     if min(step, batch, threads) < 1:
         raise ValueError("step, batch and threads are at least 1")
+    grader = _grader(calibration, scorer)
     intake = take_in(inputs, size=scorer.card.size, step=step, hu=hu, pixel_mm=pixel_mm)
     rows: list[SliceResult] = []
     series: dict[tuple[int | str, ...], tuple[list[SliceResult], tuple[str, ...]]] = {}
     batches = _batched(intake.waiting, batch)
     for scored in _in_order(lambda waiting: _score(waiting, scorer), batches, threads):
-        for waiting, row in scored:
+        for waiting, bare in scored:
+            row = bare if grader is None else _graded(bare, grader)
             rows.append(row)
             series.setdefault(waiting.series, ([], waiting.series_notes))[0].append(row)
         if progress:
@@ -88,7 +93,24 @@ def score(
         card=scorer.card,
         model_sha256=scorer.sha256,
         step=step,
+        calibration=grader,
     )
+
+
+def _grader(calibration: Calibration | Path | str | None, scorer: Scorer) -> Calibration | None:
+    """Return the calibration, opened, once it belongs to the model."""
+    if calibration is None:
+        return None
+    opened = calibration if isinstance(calibration, Calibration) else Calibration.read(calibration)
+    opened.check_model(scorer.card.name, scorer.sha256)
+    return opened
+
+
+def _graded(row: SliceResult, grader: Calibration) -> SliceResult:
+    if row.score is None:
+        return row
+    grade = grader.reader(row.score)
+    return replace(row, reader_score=grade.value, reader_low=grade.low, reader_high=grade.high)
 
 
 def _cores() -> int:

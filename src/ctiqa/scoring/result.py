@@ -7,11 +7,20 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias
 
 from ctiqa.card import Card
 from ctiqa.errors import CtiqaError
+from ctiqa.scoring.calibration import Calibration
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["COLUMNS", "MEANING", "ScoreReport", "SeriesSummary", "SliceResult", "Status"]
+__all__ = [
+    "COLUMNS",
+    "MEANING",
+    "READER_COLUMNS",
+    "ScoreReport",
+    "SeriesSummary",
+    "SliceResult",
+    "Status",
+]
 
 SCHEMA_VERSION = 1
 
@@ -44,6 +53,9 @@ COLUMNS = (
 )
 """Columns of a table of results, in order; later versions add to its end and rename none."""
 
+READER_COLUMNS = ("reader_score", "reader_low", "reader_high")
+"""Columns that follow where a calibration to readers was given, and nowhere else."""
+
 _NUMBERS = (
     "z_mm",
     "score",
@@ -68,6 +80,8 @@ class SliceResult:
         noise_hu: global noise; None where the slice shows too little soft tissue.
         status: "scored", "caution" (read the reasons first) or "not_scored".
         reasons: in words.
+        reader_score: what readers would say, on their scale; None without a calibration.
+        reader_low: lower end of its interval; ``reader_high`` likewise.
     """
 
     path: str
@@ -93,11 +107,14 @@ class SliceResult:
     body_part: str = ""
     model: str = ""
     model_sha256: str = ""
+    reader_score: float | None = None
+    reader_low: float | None = None
+    reader_high: float | None = None
 
-    def row(self) -> dict[str, Any]:
+    def row(self, columns: Iterable[str] = COLUMNS) -> dict[str, Any]:
         """Return the columns of a table, in order, the reasons joined with "; "."""
         values = asdict(self) | {"reasons": "; ".join(self.reasons)}
-        return {name: values[name] for name in COLUMNS}
+        return {name: values[name] for name in columns}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +188,7 @@ class ScoreReport:
         card: of the model that scored.
         model_sha256: of its file.
         step: every how many slices of a series one was scored.
+        calibration: what maps the scores to readers' grades; None where nobody gave one.
     """
 
     slices: tuple[SliceResult, ...]
@@ -178,6 +196,7 @@ class ScoreReport:
     card: Card
     model_sha256: str
     step: int = 1
+    calibration: Calibration | None = None
 
     score_range: ClassVar[tuple[float, float]] = (0.0, 1.0)
     higher_is_better: ClassVar[bool] = True
@@ -185,6 +204,11 @@ class ScoreReport:
     def __len__(self) -> int:
         """Return how many images there are, refused ones included."""
         return len(self.slices)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of its table: those of readers' grades only if it is calibrated."""
+        return COLUMNS if self.calibration is None else (*COLUMNS, *READER_COLUMNS)
 
     @property
     def refused(self) -> tuple[SliceResult, ...]:
@@ -195,6 +219,11 @@ class ScoreReport:
         """Return the report as plain data that JSON can hold."""
         model = self.card.to_dict()
         del model["schema_version"], model["recipe"]
+        slices = [asdict(row) for row in self.slices]
+        calibrated = {} if self.calibration is None else {"calibration": self.calibration.to_dict()}
+        if not calibrated:
+            # An uncalibrated score has nothing to do with readers, not even the names of columns.
+            slices = [_without(row, READER_COLUMNS) for row in slices]
         return {
             "schema_version": SCHEMA_VERSION,
             "meaning": MEANING,
@@ -202,12 +231,13 @@ class ScoreReport:
             "higher_is_better": self.higher_is_better,
             "step": self.step,
             "model": {"name": self.card.name, "sha256": self.model_sha256, "card": model},
+            **calibrated,
             "series": [asdict(summary) for summary in self.series],
-            "slices": [asdict(row) for row in self.slices],
+            "slices": slices,
         }
 
     def to_dataframe(self) -> "pd.DataFrame":
-        """Return one row for each image, in the columns of :data:`COLUMNS`.
+        """Return one row for each image, in :attr:`columns`.
 
         Raises:
             CtiqaError: if pandas is not installed.
@@ -218,8 +248,14 @@ class ScoreReport:
             raise CtiqaError(
                 "a table of results needs pandas: pip install 'ctiqa[table]', or use to_dict()"
             ) from error
-        frame = pd.DataFrame([row.row() for row in self.slices], columns=list(COLUMNS))
-        return frame.astype(dict.fromkeys(_NUMBERS, float) | {"instance_number": "Int64"})
+        columns = self.columns
+        frame = pd.DataFrame([row.row(columns) for row in self.slices], columns=list(columns))
+        numbers = [name for name in columns if name in (*_NUMBERS, *READER_COLUMNS)]
+        return frame.astype(dict.fromkeys(numbers, float) | {"instance_number": "Int64"})
+
+
+def _without(row: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in names}
 
 
 def _place(row: SliceResult) -> dict[str, Any]:

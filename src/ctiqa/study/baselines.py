@@ -1,15 +1,12 @@
 """What dose alone, noise alone and the labeller itself would score."""
 
-from dataclasses import dataclass
-from typing import Self
-
 import numpy as np
-from scipy.optimize import isotonic_regression
 
 from ctiqa.corpus.label import IDEAL, LabelRecipe, ideal_fidelity
 from ctiqa.dose.simulate import calibrate
 from ctiqa.images.ct_slice import CTSlice
 from ctiqa.measures.correlation import Column
+from ctiqa.measures.monotone import MonotoneMap
 from ctiqa.study.evidence import EvidenceTable, TrainingImages
 
 __all__ = [
@@ -26,44 +23,6 @@ CONSTANT = "constant"
 DOSE_ALONE = "dose alone"
 NOISE_ALONE = "noise alone"
 SELF_LABEL = "self label"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class MonotoneMap:
-    """A rising map from what a meter says to the reference, linear between its knots.
-
-    It rises strictly, also beyond its ends (at its mean slope): an order by the meter is the order
-    by the map, so that rank correlations do not depend on how it was fitted.
-
-    Args:
-        at: (knots,) rising readings of the meter.
-        value: (knots,) rising values of the reference.
-    """
-
-    at: Column
-    value: Column
-
-    @classmethod
-    def fit(cls, reading: Column, reference: Column) -> Self:
-        """Fit by isotonic regression; each of its steps becomes a knot at its mean reading.
-
-        Args:
-            reading: (n,) finite readings, higher is better; at least one.
-            reference: (n,) finite references.
-        """
-        levels, level_of, counts = np.unique(reading, return_inverse=True, return_counts=True)
-        means = np.bincount(level_of, reference) / counts
-        fitted = isotonic_regression(means, weights=counts).x
-        value, step = np.unique(fitted, return_inverse=True)
-        at = np.bincount(step, levels * counts) / np.bincount(step, counts)
-        return cls(at, value)
-
-    def __call__(self, reading: Column) -> Column:
-        """Return the value at each reading, (n,)."""
-        rise, run = self.value[-1] - self.value[0], self.at[-1] - self.at[0]
-        beyond = reading - np.clip(reading, self.at[0], self.at[-1])
-        slope = rise / run if run > 0 else 0.0
-        return np.interp(reading, self.at, self.value) + slope * beyond
 
 
 def trivial_baselines(table: EvidenceTable, train: TrainingImages) -> dict[str, Column]:

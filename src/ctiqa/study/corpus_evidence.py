@@ -21,8 +21,9 @@ from ctiqa.images.ct_slice import CTSlice, FloatImage, Identity
 from ctiqa.measures.correlation import Column
 from ctiqa.study.baselines import SELF_LABEL, self_label
 from ctiqa.study.evidence import EvidenceTable, TrainingImages
+from ctiqa.study.niqe import NIQE, niqe_column
 
-__all__ = ["Bar", "Chosen", "Evidence", "Predict", "gather"]
+__all__ = ["Advance", "Bar", "Chosen", "Evidence", "Predict", "gather"]
 
 Predict: TypeAlias = Callable[[FloatImage], npt.NDArray[np.floating]]
 """Returns the raw outputs, (N, k), of a batch of slices in HU, (N, size, size)."""
@@ -87,6 +88,7 @@ def gather(
     *,
     teachers: Sequence[Predict] = (),
     by_itself: bool,
+    niqe: bool = False,
     workers: int | None = None,
     bar: Bar = lambda _words: nullcontext(lambda _done, _of: None),
 ) -> Evidence:
@@ -99,7 +101,9 @@ def gather(
         predict: the model.
         teachers: further models; their mean and the first of them become rivals.
         by_itself: whether the labeller labels every image by itself, as a rival.
-        workers: processes for that; every core by default.
+        niqe: whether the distance from routine-dose training slices is a rival, too; it is left
+            out where there are no training slices, or too few.
+        workers: processes for these; every core by default.
         bar: shows how far each part of the work has come.
     """
     rivals = {}
@@ -109,8 +113,20 @@ def gather(
         rivals["single teacher"] = columns[0]
     if by_itself:
         rivals[SELF_LABEL] = _column(_self_labels(chosen, workers), bar("labelling by itself"))
+    corpus, trained = chosen.corpus, _trained(chosen)
+    if niqe and trained:
+        with bar("patch statistics") as advance:
+            column = niqe_column(
+                corpus,
+                chosen.label,
+                evaluated=chosen.indices,
+                trained=trained,
+                workers=workers,
+                advance=advance,
+            )
+        rivals |= {} if column is None else {NIQE: column}
     score = _column(_scores(chosen, predict), bar("scoring"))
-    corpus, known = chosen.corpus, _images(chosen)
+    known = _images(chosen)
     facts = [corpus.slices[index].facts for index, _ in chosen.places]
     table = EvidenceTable(
         score=score,
@@ -121,11 +137,14 @@ def gather(
         slice_id=np.array([one.part for one in facts]),
         rivals=rivals,
     )
-    evaluated = set(chosen.indices)
-    trained = [at for at, one in enumerate(corpus.slices) if one.facts.split == TRAINING_SPLIT]
-    if not trained or evaluated.intersection(trained):
-        return Evidence(table, None)
-    return Evidence(table, _images(replace(chosen, indices=trained)))
+    return Evidence(table, _images(replace(chosen, indices=trained)) if trained else None)
+
+
+def _trained(chosen: Chosen) -> list[int]:
+    """Return the training slices; none where some of them are evaluated themselves."""
+    slices = enumerate(chosen.corpus.slices)
+    trained = [at for at, one in slices if one.facts.split == TRAINING_SPLIT]
+    return [] if set(chosen.indices).intersection(trained) else trained
 
 
 _Steps: TypeAlias = Iterator[tuple[Column, int, int]]

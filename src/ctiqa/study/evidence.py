@@ -14,7 +14,14 @@ import numpy.typing as npt
 from ctiqa.errors import TableError
 from ctiqa.measures.correlation import Column
 
-__all__ = ["EvidenceTable", "Names", "TableReading", "TrainingImages", "read_evidence"]
+__all__ = [
+    "EvidenceTable",
+    "Names",
+    "TableReading",
+    "TrainingImages",
+    "read_evidence",
+    "read_lines",
+]
 
 Names: TypeAlias = npt.NDArray[np.str_]
 
@@ -110,7 +117,7 @@ def read_evidence(path: Path, *, need_score: bool = True) -> TableReading:
         TableError: if the file cannot be read, lacks a column or holds no usable line.
     """
     needed = ("score", "reference") if need_score else ("reference",)
-    header, lines = _lines(path)
+    header, lines = read_lines(path)
     _check_header(path, header, needed)
     usable: list[_Row] = []
     refused: list[str] = []
@@ -130,8 +137,15 @@ class _Row(NamedTuple):
     words: dict[str, str]
 
 
-def _lines(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """Return the header in lower case, and the other lines that are not blank with their number."""
+def read_lines(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """Return the header in lower case, and the other lines that are not blank with their number.
+
+    Args:
+        path: a CSV, UTF-8; commas, semicolons or tabs part its cells.
+
+    Raises:
+        TableError: if it cannot be read.
+    """
     try:
         text = path.read_text("utf-8-sig")
     except UnicodeDecodeError as error:
