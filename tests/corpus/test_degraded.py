@@ -38,7 +38,7 @@ def degraded(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Corpus
 
 
 def test_the_mixture_that_is_shipped_can_be_read(pytestconfig: pytest.Config) -> None:
-    mixture = read_mixture(pytestconfig.rootpath / "recipes" / "mixture.toml")
+    mixture = read_mixture(pytestconfig.rootpath / "recipes" / "mixtures" / "standard.toml")
     assert mixture.unseen == ("wavelet",)
     assert mixture.weights["wavelet"] > 0
 

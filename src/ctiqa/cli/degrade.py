@@ -25,7 +25,7 @@ def degrade(
     recorded, and labelled by fidelity and by how much of planted detail is left. Give the same
     command again after a kill: what is done is kept.
 
-    Example: ctiqa degrade corpora/mine --mixture recipes/mixture.toml
+    Example: ctiqa degrade corpora/mine --mixture recipes/mixtures/standard.toml
     """
     from ctiqa.cli.console import progress, stderr
     from ctiqa.cli.train import extra_installed

@@ -13,14 +13,14 @@ __all__ = ["COMMANDS", "app", "run"]
 
 COMMANDS = {
     "score": "Score every slice of DICOM or NIfTI scans, with the noise in HU beside it.",
+    "selftest": "Prove the score on your own scan: does it do what a score must do?",
+    "calibrate": "Learn from readers' grades what a model's scores mean on their scale.",
     "simulate": "Write a scan as it would look at a lower dose.",
     "corpus": "Make a labelled corpus for training from any number of scans.",
     "degrade": "Degrade the slices of a corpus in more ways than noise, with labels in parts.",
     "train": "Train the teachers on a corpus.",
     "distil": "Distil the teachers into one student.",
     "export": "Write a trained network as one .onnx file with its card.",
-    "selftest": "Prove the score on your own scan: does it do what a score must do?",
-    "calibrate": "Learn from readers' grades what a model's scores mean on their scale.",
     "evaluate": "Compare scores with labels or readers, beside trivial baselines.",
     "study": "Make the paper's tables on your data, beside the printed values.",
     "info": "Show a model's card, or draw its network.",
