@@ -69,7 +69,7 @@ def test_every_slice_has_its_degraded_images_with_labels_in_parts(degraded: Corp
         count = 3 if one.facts.split == "train" else 4
         labels = degraded.image_labels(index, IN_PARTS)
         assert labels.shape == (doses + count, 4)
-        assert ((labels >= 0) & (labels <= (1, 1, 1.5, 1))).all()
+        assert ((labels >= 0) & (labels <= (1, 1, 1.15, 1))).all()
         held = degraded.degraded(index)
         assert [record["kind"] for record in held.records] == [
             drawn.degradation.kind

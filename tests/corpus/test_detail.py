@@ -59,14 +59,18 @@ def test_at_the_reference_resolution_all_of_it_is_seen(body: Mask) -> None:
 
 
 def test_a_softer_scanner_shows_less_and_a_sharper_one_more(body: Mask) -> None:
-    shares = [seen(sigma_mm, body) for sigma_mm in (0.3, 0.4, 0.5, 0.7, 1.0, 1.5)]
+    shares = [seen(sigma_mm, body) for sigma_mm in (0.36, 0.43, 0.5, 0.7, 1.0, 1.5)]
     assert shares == sorted(shares, reverse=True)
     assert shares[1] > 1
 
 
-def test_amplification_is_no_detail_without_end(body: Mask) -> None:
+def test_exaggerated_detail_counts_against_it(body: Mask) -> None:
     nothing, own = np.zeros(SHAPE, np.float32), shown(0.5, body)
-    assert share_seen(lambda hu: 5 * hu, nothing, nothing, own=own, ideal=own) == 1.5
+    shares = [
+        share_seen(lambda hu, by=gain: by * hu, nothing, nothing, own=own, ideal=own)
+        for gain in (1.0, 1.15, 1.3, 1.8, 5.0)
+    ]
+    assert shares == pytest.approx([1.0, 1.15, 1.0, 0.5, 0.0], abs=1e-6)
 
 
 def test_blur_counts_the_same_whether_scanner_or_filter_made_it(body: Mask) -> None:

@@ -25,7 +25,7 @@ _RADIUS_MM = (0.5, 1.5)
 _CONTRAST_HU = (10.0, 40.0)
 _APART_MM = 2.0
 _TRIES = 40
-_MOST = 1.5
+_SHARPEST = 1.15
 
 
 class Disc(NamedTuple):
@@ -92,11 +92,12 @@ def visible(
 def share_seen(
     degrade: Operator, base: FloatImage, degraded: FloatImage, *, own: FloatImage, ideal: FloatImage
 ) -> float:
-    """Return how much of planted detail is left: r of METHOD 3.3, in [0, 1.5].
+    """Return how much of planted detail is left: r of METHOD 3.3, in [0, 1.15].
 
     r = <T(base + own) - T(base), ideal> / <ideal, ideal>
 
     It is above 1 for what is sharper than the reference, so that blur costs a sharp kernel, too.
+    Beyond the sharpest kernels (1.15) detail is exaggerated, and what is too much counts against it.
 
     Args:
         degrade: T.
@@ -109,7 +110,8 @@ def share_seen(
     if whole == 0:
         return float("nan")
     left = np.vdot((degrade(base + own) - degraded).astype(np.float64), ideal.astype(np.float64))
-    return float(np.clip(left / whole, 0, _MOST))
+    share = left / whole
+    return float(np.clip(min(share, 2 * _SHARPEST - share), 0, None))
 
 
 def _apart(one: Disc, other: Disc, pixel_mm: float) -> bool:
