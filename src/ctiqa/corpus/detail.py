@@ -97,7 +97,7 @@ def share_seen(
     r = <T(base + own) - T(base), ideal> / <ideal, ideal>
 
     It is above 1 for what is sharper than the reference, so that blur costs a sharp kernel, too.
-    Beyond the sharpest kernels (1.15) detail is exaggerated, and what is too much counts against it.
+    Beyond the sharpest kernels (1.15) detail is exaggerated, and the excess counts against it.
 
     Args:
         degrade: T.
