@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import ctiqa
+from ctiqa.card import Card
 from ctiqa.errors import ModelError, ReadError
 from ctiqa.images.ct_slice import CTSlice
 from ctiqa.measures.global_noise import global_noise_hu
@@ -16,6 +17,7 @@ from ctiqa.scoring.predict import Scorer, score
 
 MakeSlice = Callable[..., CTSlice]
 WriteDicom = Callable[..., Path]
+WriteModel = Callable[..., Path]
 
 
 def water(number: int, side: int = 64) -> np.ndarray:
@@ -243,6 +245,23 @@ def test_memory_does_not_grow_with_the_length_of_a_series(
 
     # Held, 300 more slices of 64 x 64 would be 5 MB; their rows are about 0.5 MB.
     assert peak(350) - peak(50) < 2_000_000
+
+
+def test_parts_of_the_score_stand_beside_it_where_the_model_tells_them(
+    write_model: WriteModel, card: Card, make_slice: MakeSlice
+) -> None:
+    in_parts = replace(card, parts=("score", "noise"))
+    bright = make_slice(np.full((64, 64), 300, np.float32) + make_slice().hu)
+    told = score([bright], model=write_model(card_text=in_parts.to_json()))
+    plain = score([bright], model=write_model(card_text=card.to_json()))
+    assert told.columns == (*plain.columns, "score_noise")
+    row, values = told.slices[0], told.to_dict()["slices"][0]
+    # Two members of two parts: the mean HU in thousands plus 0 and 0.2, plus 0.1 and 0.3.
+    assert row.score_noise == pytest.approx(row.score + 0.1, abs=1e-6)
+    assert len(row.members) == 2
+    assert values["score_noise"] == row.score_noise
+    assert not any(name.startswith("score_") for name in plain.to_dict()["slices"][0])
+    assert "score_sharpness" not in values
 
 
 def test_a_failing_model_ends_the_run_at_once(

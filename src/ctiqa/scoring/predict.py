@@ -19,7 +19,7 @@ from ctiqa.measures.global_noise import global_noise_hu
 from ctiqa.scoring.applicability import judge
 from ctiqa.scoring.calibration import Calibration
 from ctiqa.scoring.intake import Inputs, Waiting, take_in
-from ctiqa.scoring.result import ScoreReport, SeriesSummary, SliceResult
+from ctiqa.scoring.result import PART_COLUMNS, ScoreReport, SeriesSummary, SliceResult
 from ctiqa.scoring.scorer import Scorer
 
 __all__ = ["Progress", "Scorer", "score"]
@@ -151,7 +151,9 @@ def _score(batch: list[Waiting], scorer: Scorer) -> list[tuple[Waiting, SliceRes
         if hu is not None:
             images.append(hu)
     said = iter(scorer.parts_batch(np.stack(images)) if images else ())
-    scored = [row if row.status == "not_scored" else _with_score(row, next(said)) for row in rows]
+    scored = [
+        row if row.status == "not_scored" else _with_score(row, next(said), scorer) for row in rows
+    ]
     return list(zip(batch, scored, strict=True))
 
 
@@ -176,9 +178,15 @@ def _look(waiting: Waiting, scorer: Scorer) -> tuple[SliceResult, FloatImage | N
     return row, None if verdict.status == "not_scored" else ct_slice.hu
 
 
-def _with_score(row: SliceResult, said: npt.NDArray[np.float32]) -> SliceResult:
-    mean = float(said[:, 0].astype(np.float64).mean())
-    return replace(row, score=min(max(mean, 0.0), 1.0), members=tuple(map(float, said[:, 0])))
+def _with_score(row: SliceResult, said: npt.NDArray[np.float32], scorer: Scorer) -> SliceResult:
+    """Return the row with its score and what the model tells of its parts; (members, parts)."""
+    means = np.clip(said.astype(np.float64).mean(axis=0), 0, 1).tolist()
+    parts = {
+        PART_COLUMNS[name]: value
+        for name, value in zip(scorer.card.parts, means, strict=True)
+        if name in PART_COLUMNS
+    }
+    return replace(row, score=means[0], members=tuple(map(float, said[:, 0])), **parts)
 
 
 def _refused(refusal: Refusal, scorer: Scorer) -> SliceResult:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = [
     "COLUMNS",
     "MEANING",
+    "PART_COLUMNS",
     "READER_COLUMNS",
     "ScoreReport",
     "SeriesSummary",
@@ -53,6 +54,13 @@ COLUMNS = (
 )
 """Columns of a table of results, in order; later versions add to its end and rename none."""
 
+PART_COLUMNS = {
+    "noise": "score_noise",
+    "sharpness": "score_sharpness",
+    "streaks": "score_streaks",
+}
+"""Columns that follow where the model tells a score's parts, by what its card calls them."""
+
 READER_COLUMNS = ("reader_score", "reader_low", "reader_high")
 """Columns that follow where a calibration to readers was given, and nowhere else."""
 
@@ -66,6 +74,7 @@ _NUMBERS = (
     "slice_thickness_mm",
     "pixel_mm",
 )
+_KNOWN_NUMBERS = {*_NUMBERS, *PART_COLUMNS.values(), *READER_COLUMNS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +89,8 @@ class SliceResult:
         noise_hu: global noise; None where the slice shows too little soft tissue.
         status: "scored", "caution" (read the reasons first) or "not_scored".
         reasons: in words.
+        score_noise: the part of the score that noise decides, clipped to [0, 1]; None where the
+            model does not tell it. ``score_sharpness`` and ``score_streaks`` likewise.
         reader_score: what readers would say, on their scale; None without a calibration.
         reader_low: lower end of its interval; ``reader_high`` likewise.
     """
@@ -107,6 +118,9 @@ class SliceResult:
     body_part: str = ""
     model: str = ""
     model_sha256: str = ""
+    score_noise: float | None = None
+    score_sharpness: float | None = None
+    score_streaks: float | None = None
     reader_score: float | None = None
     reader_low: float | None = None
     reader_high: float | None = None
@@ -207,8 +221,9 @@ class ScoreReport:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns of its table: those of readers' grades only if it is calibrated."""
-        return COLUMNS if self.calibration is None else (*COLUMNS, *READER_COLUMNS)
+        """The columns of its table: parts only if the model tells them, grades if calibrated."""
+        parts = (PART_COLUMNS[part] for part in self.card.parts if part in PART_COLUMNS)
+        return (*COLUMNS, *parts, *(READER_COLUMNS if self.calibration else ()))
 
     @property
     def refused(self) -> tuple[SliceResult, ...]:
@@ -219,11 +234,10 @@ class ScoreReport:
         """Return the report as plain data that JSON can hold."""
         model = self.card.to_dict()
         del model["schema_version"], model["recipe"]
-        slices = [asdict(row) for row in self.slices]
+        # An uncalibrated score has nothing to do with readers, not even the names of columns.
+        hidden = {*PART_COLUMNS.values(), *READER_COLUMNS}.difference(self.columns)
+        slices = [_without(asdict(row), hidden) for row in self.slices]
         calibrated = {} if self.calibration is None else {"calibration": self.calibration.to_dict()}
-        if not calibrated:
-            # An uncalibrated score has nothing to do with readers, not even the names of columns.
-            slices = [_without(row, READER_COLUMNS) for row in slices]
         return {
             "schema_version": SCHEMA_VERSION,
             "meaning": MEANING,
@@ -250,7 +264,7 @@ class ScoreReport:
             ) from error
         columns = self.columns
         frame = pd.DataFrame([row.row(columns) for row in self.slices], columns=list(columns))
-        numbers = [name for name in columns if name in (*_NUMBERS, *READER_COLUMNS)]
+        numbers = [name for name in columns if name in _KNOWN_NUMBERS]
         return frame.astype(dict.fromkeys(numbers, float) | {"instance_number": "Int64"})
 
 
