@@ -62,7 +62,7 @@ def tables(tmp_path: Path, model: Path) -> tuple[Path, Path]:
         scores.append(
             row
             | {"study_instance_uid": f"1.{number // IMAGES}", "score": score}
-            | {"status": "scored", "model": "mean", "model_sha256": sha256}
+            | {"status": "ok", "model": "mean", "model_sha256": sha256}
         )
         for _ in range(2):
             grade = int(np.clip(np.rint(4 * score + rng.normal(0, 0.3)), 0, 4))

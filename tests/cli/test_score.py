@@ -164,7 +164,7 @@ def test_every_refused_image_has_a_row_and_a_sentence_and_the_code_is_1(
     assert set(refused) == bad | {"blank.dcm", "hollow", "nowhere"}
     assert all(row["reasons"] and not row["score"] for row in refused.values())
     assert all(f"{name}: " in shown.stderr for name in refused)
-    assert sum(row["status"] == "scored" for row in rows) == 3
+    assert sum(row["status"] == "ok" for row in rows) == 3
 
 
 def test_a_zip_is_scored_and_a_zip_inside_it_refused(
@@ -179,7 +179,7 @@ def test_a_zip_is_scored_and_a_zip_inside_it_refused(
     shown = score(outer)
     assert shown.exit_code == 1
     statuses = {Path(row["path"]).name: row["status"] for row in rows_of(shown.stdout)}
-    assert statuses == {"1.dcm": "scored", "inner.zip": "not_scored"}
+    assert statuses == {"1.dcm": "ok", "inner.zip": "not_scored"}
 
 
 def test_more_refused_images_than_fit_are_counted(score: Callable[..., Any], scan: Path) -> None:
@@ -264,7 +264,7 @@ def test_a_file_without_the_right_to_read_it_is_a_row(
     shown = score(scan)
     assert shown.exit_code == 1
     statuses = [row["status"] for row in rows_of(shown.stdout)]
-    assert sorted(statuses) == ["not_scored", "scored", "scored"]
+    assert sorted(statuses) == ["not_scored", "ok", "ok"]
 
 
 def test_no_name_and_no_identifier_of_a_patient_is_written(

@@ -18,7 +18,7 @@ from ctiqa.scoring.result import COLUMNS, ScoreReport, SeriesSummary, SliceResul
 
 
 def report_of(**facts: Any) -> ScoreReport:
-    scored = {"path": "a.dcm", "score": 0.1 + 0.2, "status": "scored", "model": "mean"} | facts
+    scored = {"path": "a.dcm", "score": 0.1 + 0.2, "status": "ok", "model": "mean"} | facts
     rows = (SliceResult(**scored), SliceResult(path="b.dcm", status="not_scored", reasons=("odd",)))
     card = Card(name="mean", outputs=1, windows_hu=((2000.0, 0.0),))
     return ScoreReport(

@@ -42,7 +42,7 @@ def test_a_row_tells_which_image_how_it_was_made_and_which_model_scored(
     assert row.score == pytest.approx(mean + 0.15, abs=1e-6)
     assert row.members == pytest.approx([mean, mean + 0.1, mean + 0.2, mean + 0.3], abs=1e-6)
     assert row.noise_hu == global_noise_hu(ct_slice.hu)
-    assert (row.status, row.reasons) == ("scored", ())
+    assert (row.status, row.reasons) == ("ok", ())
     assert (row.path, row.sop_instance_uid, row.instance_number) == ("scan/3.dcm", "1.3.3", 3)
     assert (row.z_mm, row.pixel_mm, row.kvp, row.kernel) == (3.0, 0.75, 120.0, "B30f")
     assert (row.scanner, row.body_part, row.model) == ("Edge", "CHEST", "mean")

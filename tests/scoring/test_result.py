@@ -22,7 +22,7 @@ PROMISED = [
 
 
 def row(score: float | None, **facts: Any) -> SliceResult:
-    status = "not_scored" if score is None else "scored"
+    status = "not_scored" if score is None else "ok"
     return SliceResult(**({"path": "a.dcm", "score": score, "status": status} | facts))
 
 

@@ -48,7 +48,7 @@ def judge(
         *(note for note in series_notes if "tilt" in note),
         *cautions(ct_slice, card.training_range, noise_hu=noise_hu),
     )
-    return Verdict("caution" if reasons else "scored", reasons)
+    return Verdict("caution" if reasons else "ok", reasons)
 
 
 def cautions(ct_slice: CTSlice, trained: TrainingRange, *, noise_hu: float) -> Iterator[str]:

@@ -25,7 +25,7 @@ __all__ = [
 
 SCHEMA_VERSION = 1
 
-Status: TypeAlias = Literal["scored", "caution", "not_scored"]
+Status: TypeAlias = Literal["ok", "caution", "not_scored"]
 
 MEANING = "score in [0, 1], higher is better"
 
@@ -87,7 +87,7 @@ class SliceResult:
         score: mean of the members, clipped to [0, 1]; higher is better; None if not scored.
         members: what the network returned, neither clipped nor averaged.
         noise_hu: global noise; None where the slice shows too little soft tissue.
-        status: "scored", "caution" (read the reasons first) or "not_scored".
+        status: "ok", "caution" (read the reasons first) or "not_scored".
         reasons: in words.
         score_noise: the part of the score that noise decides, clipped to [0, 1]; None where the
             model does not tell it. ``score_sharpness`` and ``score_streaks`` likewise.
