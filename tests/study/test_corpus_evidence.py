@@ -12,7 +12,8 @@ from ctiqa.corpus.part import CorpusSettings
 from ctiqa.corpus.store import Corpus, CorpusSlice, SliceFacts
 from ctiqa.errors import CorpusError
 from ctiqa.study.baselines import SELF_LABEL
-from ctiqa.study.corpus_evidence import Chosen, gather
+from ctiqa.study.chosen import Chosen
+from ctiqa.study.corpus_evidence import gather
 
 SIZE = 96
 DOSES = (1.0, 0.5, 0.25)

@@ -11,7 +11,8 @@ from ctiqa.images.ct_slice import FloatImage
 from ctiqa.images.phantom import abdomen_slice, ct_noise
 from ctiqa.images.window import SOFT_TISSUE
 from ctiqa.measures.scene_statistics import patch_features
-from ctiqa.study.corpus_evidence import Chosen, gather
+from ctiqa.study.chosen import Chosen
+from ctiqa.study.corpus_evidence import gather
 from ctiqa.study.niqe import NIQE, Naturalness, niqe_column
 
 DOSES = (1.0, 0.25)

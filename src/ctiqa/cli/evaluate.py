@@ -28,6 +28,7 @@ class Label(StrEnum):
 
     IDEAL = "ideal"
     ROUTINE = "routine"
+    PARTS = "parts"
 
 
 class Dataset(StrEnum):
@@ -176,17 +177,23 @@ def _from_csv(path: Path, train: Path | None) -> _Found:
 
 def _from_corpus(folder: Path, choice: _Choice) -> _Found:
     from ctiqa.cli.console import progress
-    from ctiqa.corpus.label import IDEAL, ROUTINE
+    from ctiqa.corpus.label import IDEAL, PARTS, ROUTINE
     from ctiqa.corpus.store import Corpus
     from ctiqa.scoring.scorer import Scorer
-    from ctiqa.study.corpus_evidence import Chosen, gather
+    from ctiqa.study.chosen import Chosen
+    from ctiqa.study.corpus_evidence import gather
 
     if choice.self_label and find_spec("skimage") is None:
         raise CtiqaError(
             "the label of an image by itself needs scikit-image, which is not installed: "
             "pip install 'ctiqa[train]', or give --no-self-label"
         )
-    label = IDEAL if choice.label is Label.IDEAL else ROUTINE
+    recipes = {
+        Label.IDEAL: IDEAL,
+        Label.ROUTINE: ROUTINE,
+        Label.PARTS: replace(IDEAL, parts=PARTS),
+    }
+    label = recipes[choice.label]
     chosen = Chosen.of(Corpus.open(folder), label, split=choice.split, only=choice.only)
     scorer = Scorer(choice.model, device=choice.device)
     teachers = [Scorer(path, device=choice.device) for path in choice.teachers]
@@ -194,8 +201,9 @@ def _from_corpus(folder: Path, choice: _Choice) -> _Found:
         chosen,
         scorer.score_batch,
         teachers=[teacher.score_batch for teacher in teachers],
-        by_itself=choice.self_label,
-        niqe=choice.niqe,
+        # Neither knows what to say of an image that is blurred or streaky.
+        by_itself=choice.self_label and choice.label is not Label.PARTS,
+        niqe=choice.niqe and choice.label is not Label.PARTS,
         workers=choice.workers or None,
         bar=partial(progress, quiet=choice.quiet),
     )

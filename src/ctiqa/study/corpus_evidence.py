@@ -6,20 +6,20 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.metadata import version
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from ctiqa.corpus.label import LabelRecipe
 from ctiqa.corpus.store import Corpus
-from ctiqa.errors import CorpusError, WriteError
+from ctiqa.errors import WriteError
 from ctiqa.files import write_whole
 from ctiqa.images.ct_slice import CTSlice, FloatImage, Identity
 from ctiqa.measures.correlation import Column
 from ctiqa.study.baselines import SELF_LABEL, self_label
+from ctiqa.study.chosen import Chosen
 from ctiqa.study.evidence import EvidenceTable, TrainingImages
 from ctiqa.study.niqe import NIQE, niqe_column
 
@@ -36,43 +36,6 @@ Bar: TypeAlias = Callable[[str], AbstractContextManager[Advance]]
 
 TRAINING_SPLIT = "train"
 _BATCH = 8
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Chosen:
-    """The slices of a corpus that are evaluated, each at every image dose, and their label.
-
-    Args:
-        corpus: where the images lie.
-        indices: slices of patients nobody trained on.
-        label: how the reference is weighed.
-    """
-
-    corpus: Corpus
-    indices: Sequence[int]
-    label: LabelRecipe
-
-    @classmethod
-    def of(cls, corpus: Corpus, label: LabelRecipe, *, split: str, only: str = "") -> "Chosen":
-        """Choose a split of a corpus, or of it the paths that start with ``only``.
-
-        Raises:
-            CorpusError: if there are none.
-        """
-        facts = [one.facts for one in corpus.slices]
-        indices = [index for index in corpus.where(split) if facts[index].path.startswith(only)]
-        if not indices:
-            raise CorpusError(
-                f"{corpus.folder} holds no slice of split {split!r} whose path starts with "
-                f"{only!r}; look into its slices.csv"
-            )
-        return cls(corpus, indices, label)
-
-    @property
-    def places(self) -> list[tuple[int, int]]:
-        """(slice, image dose) of every image: the order of all columns."""
-        doses = range(len(self.corpus.settings.image_doses))
-        return [(index, dose) for index in self.indices for dose in doses]
 
 
 class Evidence(NamedTuple):
@@ -126,18 +89,18 @@ def gather(
             )
         rivals |= {} if column is None else {NIQE: column}
     score = _column(_scores(chosen, predict), bar("scoring"))
-    known = _images(chosen)
-    facts = [corpus.slices[index].facts for index, _ in chosen.places]
+    known = chosen.known()
     table = EvidenceTable(
         score=score,
         reference=known.reference,
-        patient=np.array([one.patient for one in facts]),
+        patient=chosen.patients,
         dose=known.dose,
         noise_hu=known.noise_hu,
-        slice_id=np.array([one.part for one in facts]),
+        slice_id=chosen.slice_ids,
+        kind=chosen.kinds if chosen.with_degraded else None,
         rivals=rivals,
     )
-    return Evidence(table, _images(replace(chosen, indices=trained)) if trained else None)
+    return Evidence(table, replace(chosen, indices=trained).known() if trained else None)
 
 
 def _trained(chosen: Chosen) -> list[int]:
@@ -189,15 +152,3 @@ def _self_labels_of_one(corpus: Corpus) -> Column:
     with suppress(WriteError):  # nothing is lost where a corpus cannot be written to
         write_whole(kept, json.dumps(labels).encode())
     return np.array(labels)
-
-
-def _images(chosen: Chosen) -> TrainingImages:
-    corpus = chosen.corpus
-    doses = np.array(corpus.settings.image_doses, np.float64)
-    labels = [corpus.image_labels(index, chosen.label) for index in chosen.indices]
-    noise_hu = [corpus.slices[index].noise_hu for index in chosen.indices]
-    return TrainingImages(
-        reference=np.concatenate(labels),
-        dose=np.tile(doses, len(chosen.indices)),
-        noise_hu=np.concatenate(noise_hu),
-    )

@@ -47,6 +47,8 @@ class Entry:
         within_dose: Spearman's correlation inside each dose level.
         ordered: adjacent pairs of doses, one item for each step.
         per_patient: agreement inside each patient.
+        per_kind: agreement inside each kind of degradation, "" for a lower dose alone; empty where
+            no image is degraded otherwise.
         gain: what the model has over this entry; None for the model.
     """
 
@@ -56,6 +58,7 @@ class Entry:
     within_dose: Mapping[float, float]
     ordered: tuple[OrderedPairs, ...]
     per_patient: Mapping[str, Agreement]
+    per_kind: Mapping[str, Agreement]
     gain: Gain | None = None
 
     @property
@@ -174,7 +177,13 @@ def _entry(
     name: str, column: Column, table: EvidenceTable, draws: Bootstrap, model: Bootstrap | None
 ) -> Entry:
     pooled = agreement(column, table.reference)
-    by_dose = {} if table.dose is None else within_dose(column, table.reference, table.dose)
+    plain = np.ones(len(table), bool) if table.kind is None else table.kind == ""
+    by_dose = (
+        {}
+        if table.dose is None
+        else within_dose(column[plain], table.reference[plain], table.dose[plain])
+    )
+    kinds = [] if table.kind is None else [str(kind) for kind in np.unique(table.kind)]
     per_patient = {
         patient: agreement(column[rows], table.reference[rows])
         for patient in table.patients
@@ -187,6 +196,11 @@ def _entry(
         within_dose=by_dose,
         ordered=_ordered(column, table),
         per_patient=per_patient,
+        per_kind={
+            kind: agreement(column[rows], table.reference[rows])
+            for kind in kinds
+            for rows in [table.kind == kind]
+        },
         gain=None if model is None else _gain(table, pooled, model, draws),
     )
 

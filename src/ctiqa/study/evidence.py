@@ -58,6 +58,8 @@ class EvidenceTable:
         dose: (n,) dose of the image, None where unknown.
         noise_hu: (n,) global noise in HU, NaN where it could not be measured.
         slice_id: (n,) names the slice whose doses are compared with each other.
+        kind: (n,) by what each image is degraded, "" for a lower dose alone; None where no image
+            is degraded otherwise.
         rivals: further columns on the reference's scale that stand beside the score, by name.
 
     Raises:
@@ -71,12 +73,13 @@ class EvidenceTable:
     dose: Column | None = None
     noise_hu: Column | None = None
     slice_id: Names | None = None
+    kind: Names | None = None
     rivals: Mapping[str, Column] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         numbers = [self.score, self.reference, *self.rivals.values()]
         numbers += [] if self.dose is None else [self.dose]
-        others = [self.patient, self.noise_hu, self.slice_id]
+        others = [self.patient, self.noise_hu, self.slice_id, self.kind]
         given = [*numbers, *(column for column in others if column is not None)]
         if not self.score.size or any(column.shape != self.score.shape for column in given):
             raise ValueError("a table of evidence holds columns of one length, at least one image")

@@ -1,7 +1,7 @@
 """Keep what every network said of every image, so that tables are made without a network."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,12 +12,12 @@ from ctiqa.corpus.store import Corpus
 from ctiqa.errors import TableError
 from ctiqa.files import write_whole
 from ctiqa.measures.correlation import Column
+from ctiqa.study.chosen import Chosen
 from ctiqa.study.evidence import EvidenceTable, Names, TrainingImages
 
 __all__ = [
     "Images",
     "Kept",
-    "chosen_images",
     "images_path",
     "read_images",
     "read_kept",
@@ -62,12 +62,6 @@ class Kept(NamedTuple):
     loss: Column
 
 
-def chosen_images(corpus: Corpus, split: str, doses: Sequence[float]) -> list[tuple[int, int]]:
-    """Return (slice, place of the dose) of every image of a split at some doses, in order."""
-    places = [corpus.settings.image_doses.index(dose) for dose in doses]
-    return [(index, place) for index in corpus.where(split) for place in places]
-
-
 def write_images(path: Path, corpus: Corpus, label: LabelRecipe, doses: Sequence[float]) -> None:
     """Keep what is known of the images of a study.
 
@@ -80,17 +74,14 @@ def write_images(path: Path, corpus: Corpus, label: LabelRecipe, doses: Sequence
     Raises:
         WriteError: if the file could not be written whole.
     """
-    test = chosen_images(corpus, "test", doses)
-    facts = [corpus.slices[index].facts for index, _ in test]
-    known = _known(corpus, test, label)
-    train = _known(corpus, chosen_images(corpus, "train", doses), label)
+    test, train = (Chosen(corpus, corpus.where(split), label, doses) for split in ("test", "train"))
     _write(
         path,
         {
-            **known,
-            **{f"train_{name}": column for name, column in train.items()},
-            "patient": np.array([one.patient for one in facts]),
-            "slice_id": np.array([one.part for one in facts]),
+            **asdict(test.known()),
+            **{f"train_{name}": column for name, column in asdict(train.known()).items()},
+            "patient": test.patients,
+            "slice_id": test.slice_ids,
         },
     )
 
@@ -135,18 +126,6 @@ def read_kept(path: Path) -> Kept:
 
 
 _KNOWN = ("reference", "dose", "noise_hu")
-
-
-def _known(
-    corpus: Corpus, chosen: Sequence[tuple[int, int]], label: LabelRecipe
-) -> dict[str, Column]:
-    doses = corpus.settings.image_doses
-    labels = {index: corpus.image_labels(index, label) for index, _ in chosen}
-    return {
-        "reference": np.array([labels[index][place] for index, place in chosen]),
-        "dose": np.array([doses[place] for _, place in chosen]),
-        "noise_hu": np.array([corpus.slices[index].noise_hu[place] for index, place in chosen]),
-    }
 
 
 def _write(path: Path, columns: Mapping[str, Any]) -> None:

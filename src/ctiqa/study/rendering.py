@@ -79,6 +79,8 @@ def _sections(evaluation: Evaluation) -> Iterator[tuple[str, list[Row]]]:
     levels = list(entries[0].within_dose)
     if 0 < len(levels) <= _MOST_LEVELS:
         yield "Spearman within each dose; adjacent doses of a slice in order", _doses(entries)
+    if evaluation.model.per_kind:
+        yield "Signed OPM within each degradation", _kinds(entries)
     if len(evaluation.model.per_patient) > 1:
         yield "Signed OPM within each patient", _patients(entries)
 
@@ -111,6 +113,16 @@ def _doses(entries: Sequence[Entry]) -> list[Row]:
         right, pairs = (sum(getattr(s, n) for s in entry.ordered) for n in ("right", "pairs"))
         order = f"{right}/{pairs} ({100 * right / pairs:.1f} %)" if pairs else "-"
         rows.append([entry.name, *map(_figure, entry.within_dose.values()), order])
+    return rows
+
+
+def _kinds(entries: Sequence[Entry]) -> list[Row]:
+    entries = [entry for entry in entries if math.isfinite(entry.pooled.signed_opm)]
+    rows = [["degradation", "images", *(entry.name for entry in entries), "MAE of the model"]]
+    for kind, model in entries[0].per_kind.items():
+        figures = [_figure(entry.per_kind[kind].signed_opm) for entry in entries]
+        words = kind.replace("_", " ") or "lower dose alone"
+        rows.append([words, str(model.n), *figures, _figure(model.mae)])
     return rows
 
 

@@ -13,9 +13,9 @@ from ctiqa.corpus.examples import FixedExamples
 from ctiqa.corpus.store import Corpus
 from ctiqa.measures.agreement import agreement
 from ctiqa.study.about import About, begin_study, check_corpus
+from ctiqa.study.chosen import Chosen
 from ctiqa.study.kept import (
     Kept,
-    chosen_images,
     images_path,
     scores_path,
     write_images,
@@ -153,8 +153,10 @@ class Bench:
         members = recipe.student.outputs if run.kind == "student" else 1
         network = new_network(recipe, seed=0, members=members)
         load_weights(network, own / WEIGHTS)
-        chosen = chosen_images(self.corpus, _TEST, _doses(self.corpus, recipe))
-        images = FixedExamples(self.corpus, (), recipe.label, turned=False, chosen=chosen)
+        chosen = Chosen(
+            self.corpus, self.corpus.where(_TEST), recipe.label, _doses(self.corpus, recipe)
+        )
+        images = FixedExamples(self.corpus, (), recipe.label, turned=False, chosen=chosen.places)
         # Scores of half precision would tie where the network itself does not.
         exact = make_fabric("32-true", accelerator=self.fabric.device.type)
         judged = exact.to_device(network.eval())
