@@ -43,7 +43,7 @@ def test_help_names_every_command_with_a_line(run: Callable[..., Any]) -> None:
 
 
 def test_the_commands_are_the_promised_ones() -> None:
-    promised = "score simulate corpus train distil export evaluate study info"
+    promised = "score measure simulate corpus train distil export evaluate study info"
     assert list(main.COMMANDS) == promised.split()
 
 

@@ -13,6 +13,7 @@ __all__ = ["COMMANDS", "app", "run"]
 
 COMMANDS = {
     "score": "Score every slice of DICOM or NIfTI scans, with the noise in HU beside it.",
+    "measure": "Measure noise, its spectrum, detectability, patient size and dose; needs no model.",
     "simulate": "Write a scan as it would look at a lower dose.",
     "corpus": "Make a labelled corpus for training from any number of scans.",
     "train": "Train the teachers on a corpus.",
