@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydicom.dataset import Dataset
 
 from ctiqa.images.header import parse_number
 from ctiqa.images.series import read
@@ -74,6 +75,18 @@ def test_the_facts_of_the_acquisition_are_read(write_dicom: Any) -> None:
     assert (acquisition.ctdivol_mgy, acquisition.slice_thickness_mm) == (7.5, 2.5)
     assert (acquisition.kernel, acquisition.manufacturer) == ("I40f/2", "SIEMENS")
     assert (acquisition.scanner, acquisition.body_part) == ("SOMATOM Definition Edge", "CHEST")
+
+
+@pytest.mark.parametrize(
+    ("code", "diameter_mm"), [("113690", 160), ("113691", 320), ("113692", None), ("", None)]
+)
+def test_the_phantom_of_the_dose_index_is_read(
+    write_dicom: Any, code: str, diameter_mm: float | None
+) -> None:
+    item = Dataset()
+    item.CodeValue = code
+    path = write_dicom("a.dcm", CTDIvol=7.5, CTDIPhantomTypeCodeSequence=[item])
+    assert read(path).series[0].headers[0].acquisition.ctdi_phantom_mm == diameter_mm
 
 
 def test_what_a_header_does_not_say_is_none_or_empty(write_dicom: Any) -> None:

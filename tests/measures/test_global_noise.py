@@ -1,5 +1,6 @@
 """The noise meter reads known noise, and does not lose the tissue when noise is high."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,14 @@ from ctiqa.dose.projection import ParallelBeam
 from ctiqa.images.ct_slice import FloatImage
 from ctiqa.images.phantom import chest_slice
 from ctiqa.images.series import read
-from ctiqa.measures.global_noise import global_noise_hu, local_sd, modal_sd, soft_tissue
+from ctiqa.measures.global_noise import (
+    NOISE_VARIANTS,
+    NoiseVariant,
+    global_noise_hu,
+    local_sd,
+    modal_sd,
+    soft_tissue,
+)
 
 
 def disc_hu(*, radius: float = 100, inside: float = 50, size: int = 256) -> FloatImage:
@@ -109,3 +117,62 @@ def test_the_local_sd_is_the_sample_sd_of_its_window() -> None:
     noisy = disc_hu() + white(30)
     window = noisy[125:132, 101:108].astype(float)
     assert local_sd(noisy)[128, 104] == pytest.approx(window.std(ddof=1), rel=1e-3)
+
+
+each_variant = pytest.mark.parametrize("variant", NOISE_VARIANTS, ids=lambda variant: variant.name)
+
+
+@each_variant
+@pytest.mark.parametrize("sd_hu", [5, 12])
+def test_every_published_variant_reads_known_noise_in_water_and_in_air(
+    variant: NoiseVariant, sd_hu: float
+) -> None:
+    # The mean over tissue holds the rim of the disc as well, which the mode does not see.
+    high = 1.25 if variant.name.endswith("tissue_mean") else 1.06
+    assert 0.94 < variant(disc_hu(radius=90) + white(sd_hu)) / sd_hu < high
+
+
+def test_the_variants_have_names_of_their_own_and_a_source() -> None:
+    assert len({variant.name for variant in NOISE_VARIANTS}) == len(NOISE_VARIANTS)
+    assert all(variant.doi.startswith("10.") for variant in NOISE_VARIANTS)
+
+
+def by_name(name: str) -> NoiseVariant:
+    return next(variant for variant in NOISE_VARIANTS if variant.name == name)
+
+
+def test_a_mean_is_raised_by_edges_and_a_mode_is_not() -> None:
+    chest = chest_slice(level=0.5, size=256, pixel_mm=1.5).hu + white(10)
+    mode, mean = (by_name(f"malkus2017_tissue_{each}")(chest) for each in ("mode", "mean"))
+    assert mode == pytest.approx(10, rel=0.2)
+    assert mean > 1.5 * mode
+
+
+def test_leaving_steep_places_out_lowers_the_mean() -> None:
+    chest = chest_slice(level=0.5, size=256, pixel_mm=1.5).hu + white(10)
+    variant = by_name("malkus2017_tissue_mean")
+    assert variant(chest) < replace(variant, steepest_hu_per_px=None)(chest)
+
+
+@pytest.mark.parametrize("statistic", ["mode", "mean"])
+def test_air_that_was_clipped_has_no_noise_to_read(statistic: str) -> None:
+    clipped = np.maximum(disc_hu(radius=90) + white(10), -1000)
+    assert np.isnan(by_name(f"malkus2017_air_{statistic}")(clipped))
+
+
+def test_air_that_the_scanner_did_not_reconstruct_does_not_count() -> None:
+    noisy = disc_hu(radius=70) + white(10)
+    line = np.arange(256) - 127.5
+    noisy[np.hypot(line[:, None], line[None, :]) > 115] = -1000
+    assert by_name("malkus2017_air_mean")(noisy) == pytest.approx(10, rel=0.05)
+
+
+def test_the_table_is_no_air() -> None:
+    noisy = disc_hu(radius=70) + white(10)
+    noisy[215:235, 30:226] += 300
+    assert by_name("malkus2017_air_mean")(noisy) == pytest.approx(10, rel=0.05)
+
+
+@each_variant
+def test_a_variant_without_its_region_has_no_reading(variant: NoiseVariant) -> None:
+    assert np.isnan(variant(np.full((64, 64), 400, np.float32)))

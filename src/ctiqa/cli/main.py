@@ -15,6 +15,7 @@ COMMANDS = {
     "score": "Score every slice of DICOM or NIfTI scans, with the noise in HU beside it.",
     "selftest": "Prove the score on your own scan: does it do what a score must do?",
     "calibrate": "Learn from readers' grades what a model's scores mean on their scale.",
+    "measure": "Measure noise, its spectrum, detectability, patient size and dose; needs no model.",
     "simulate": "Write a scan as it would look at a lower dose.",
     "corpus": "Make a labelled corpus for training from any number of scans.",
     "degrade": "Degrade the slices of a corpus in more ways than noise, with labels in parts.",

@@ -13,7 +13,7 @@ from ctiqa.errors import ReadError
 from ctiqa.images.ct_slice import AIR_HU, CTSlice, FloatImage, Identity
 from ctiqa.images.refusal import Refusal
 from ctiqa.images.slice_header import SliceHeader
-from ctiqa.measures.body import body_mask
+from ctiqa.measures.body import body_mask, cut_off_px
 
 __all__ = ["LowerDose", "Readable", "at_doses"]
 
@@ -134,13 +134,4 @@ def _doubts(ct_slice: CTSlice, *, counts: float) -> list[str]:
 
 
 def _is_cut_off(ct_slice: CTSlice) -> bool:
-    outside = np.ones(np.add(ct_slice.hu.shape, 2), bool)
-    outside[1:-1, 1:-1] = False if ct_slice.padding is None else ct_slice.padding
-    body = np.pad(body_mask(ct_slice.hu), 1)
-    touching = (
-        (body[1:-1, 1:-1] & outside[1:-1, :-2]).sum()
-        + (body[1:-1, 1:-1] & outside[1:-1, 2:]).sum()
-        + (body[1:-1, 1:-1] & outside[:-2, 1:-1]).sum()
-        + (body[1:-1, 1:-1] & outside[2:, 1:-1]).sum()
-    )
-    return bool(touching > _CUT_OFF_PX)
+    return cut_off_px(body_mask(ct_slice.hu), ct_slice.padding) > _CUT_OFF_PX

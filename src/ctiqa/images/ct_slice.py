@@ -33,7 +33,10 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Acquisition:
-    """How the slice was made, as its header tells it; None or "" where the header is silent."""
+    """How the slice was made, as its header tells it; None or "" where the header is silent.
+
+    ``ctdi_phantom_mm`` is the diameter of the phantom that ``ctdivol_mgy`` speaks of.
+    """
 
     kvp: float | None = None
     tube_current_ma: float | None = None
@@ -43,6 +46,7 @@ class Acquisition:
     manufacturer: str = ""
     scanner: str = ""
     body_part: str = ""
+    ctdi_phantom_mm: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

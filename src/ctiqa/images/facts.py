@@ -24,6 +24,8 @@ SAME_SIDE: Final = 1e-3
 
 Vector: TypeAlias = tuple[float, float, float]
 
+_PHANTOM_MM: Final = {"113690": 160.0, "113691": 320.0}
+
 
 class Geometry(NamedTuple):
     """Where a slice lies, in the patient's coordinates (left, posterior, head) in mm."""
@@ -70,6 +72,7 @@ def acquisition_of(fields: Fields) -> Acquisition:
         manufacturer=fields.text("Manufacturer"),
         scanner=fields.text("ManufacturerModelName"),
         body_part=fields.text("BodyPartExamined"),
+        ctdi_phantom_mm=_ctdi_phantom_mm(fields),
     )
 
 
@@ -102,6 +105,12 @@ def geometry_of(fields: Fields) -> Geometry:
     if normal is None:
         notes.append("taken as axial, since the header names no orientation")
     return Geometry(float(spacing[0]), normal, position, z_mm, tuple(notes))
+
+
+def _ctdi_phantom_mm(fields: Fields) -> float | None:
+    """Return the diameter of the dosimetry phantom (DICOM PS3.16, CID 4052), None where unnamed."""
+    items = fields.items("CTDIPhantomTypeCodeSequence")
+    return _PHANTOM_MM.get(Fields(items[:1]).text("CodeValue")) if items else None
 
 
 def _normal(orientation: tuple[float, ...]) -> Vector | None:

@@ -1,18 +1,31 @@
-"""Global noise in HU: the mode of the local standard deviation in soft tissue."""
+"""Global noise in HU: our robust meter, and each published variant by its authors' name."""
+
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from scipy import ndimage
 
-from ctiqa.images.ct_slice import FloatImage, Mask
+from ctiqa.images.ct_slice import AIR_HU, FloatImage, Mask
+from ctiqa.measures.body import body_mask
 
-__all__ = ["global_noise_hu", "local_sd", "modal_sd", "soft_tissue"]
+__all__ = [
+    "NOISE_VARIANTS",
+    "NoiseVariant",
+    "global_noise_hu",
+    "local_sd",
+    "modal_sd",
+    "soft_tissue",
+]
 
 _SMOOTHING_PX = 3.0
 _TISSUE_HU = (-10.0, 120.0)
 _STEEPEST_HU_PER_PX = 6.0
 _EROSION_PX = 3
 _SD_WINDOW_PX = 7
+_TISSUE_ORIGIN_HU = 50.0
 _FEWEST_PIXELS = 400
+_CLEAR_AIR_HU = -940.0
 
 
 def soft_tissue(hu: FloatImage) -> Mask:
@@ -42,13 +55,20 @@ def soft_tissue(hu: FloatImage) -> Mask:
     return mask
 
 
-def local_sd(hu: FloatImage) -> FloatImage:
-    """Return the standard deviation in the 7 x 7 window around each pixel, in HU; same shape."""
-    # Soft tissue lies near 50 HU: with it as origin float32 squares lose nothing that matters.
-    centred = np.clip(hu, -1000, 1100) - np.float32(50)
-    mean = ndimage.uniform_filter(centred, _SD_WINDOW_PX)
-    mean_square = ndimage.uniform_filter(centred * centred, _SD_WINDOW_PX)
-    count = _SD_WINDOW_PX**2
+def local_sd(
+    hu: FloatImage, *, window_px: int = _SD_WINDOW_PX, origin_hu: float = _TISSUE_ORIGIN_HU
+) -> FloatImage:
+    """Return the standard deviation in the square window around each pixel, in HU; same shape.
+
+    Args:
+        hu: (rows, columns) in HU.
+        window_px: side of the window.
+        origin_hu: what the tissue of interest has; float32 squares lose nothing near it.
+    """
+    centred = np.clip(hu, origin_hu - 1050, origin_hu + 1050) - np.float32(origin_hu)
+    mean = ndimage.uniform_filter(centred, window_px)
+    mean_square = ndimage.uniform_filter(centred * centred, window_px)
+    count = window_px**2
     variance = (mean_square - mean * mean) * np.float32(count / (count - 1))
     return np.asarray(np.sqrt(np.maximum(variance, 0)), np.float32)
 
@@ -73,16 +93,7 @@ def modal_sd(hu: FloatImage, mask: Mask) -> float:
     values = local_sd(hu[box])[mask[box]]
     if values.size < _FEWEST_PIXELS:
         return float("nan")
-    median = float(np.median(values))
-    if median == 0:
-        return 0.0
-    counts, edges = np.histogram(values, bins=120, range=(0, 3 * median))
-    smooth = ndimage.gaussian_filter1d(counts.astype(float), 3.0, mode="constant")
-    peak = int(smooth.argmax())
-    before, top, after = smooth[max(peak - 1, 0)], smooth[peak], smooth[min(peak + 1, 119)]
-    curvature = before - 2 * top + after
-    shift = 0.5 * (before - after) / curvature if curvature < 0 else 0.0
-    return float(edges[0] + (peak + 0.5 + shift) * (edges[1] - edges[0]))
+    return _mode(values)
 
 
 def global_noise_hu(hu: FloatImage) -> float:
@@ -103,3 +114,91 @@ def global_noise_hu(hu: FloatImage) -> float:
     True
     """
     return modal_sd(hu, soft_tissue(hu))
+
+
+@dataclass(frozen=True, slots=True)
+class NoiseVariant:
+    """One published way to a single noise figure of a slice, read off single-slice SD maps.
+
+    Args:
+        name: the authors and the year, and which of their figures where there are several.
+        doi: where it is published.
+        region: "tissue" is every pixel within ``tissue_hu``; "air" the clear air round the patient.
+        statistic: of the local standard deviations in the region.
+        window_px: side of the window that a standard deviation is taken in.
+        tissue_hu: lowest and highest HU of tissue.
+        steepest_hu_per_px: leave out pixels where the smoothed slice is steeper; None for none.
+    """
+
+    name: str
+    doi: str
+    region: Literal["tissue", "air"]
+    statistic: Literal["mode", "mean"]
+    window_px: int = _SD_WINDOW_PX
+    tissue_hu: tuple[float, float] = (0.0, 100.0)
+    steepest_hu_per_px: float | None = None
+
+    def __call__(self, hu: FloatImage) -> float:
+        """Return the noise of a slice, (rows, columns), in HU; NaN where the region is too small.
+
+        Air that the scanner clipped, more than a fiftieth of it at the lowest value of the slice,
+        has lost its noise and gets NaN as well.
+        """
+        region = self._air(hu) if self.region == "air" else self._tissue(hu)
+        if region.sum() < _FEWEST_PIXELS:
+            return float("nan")
+        origin_hu = AIR_HU if self.region == "air" else _TISSUE_ORIGIN_HU
+        values = local_sd(hu, window_px=self.window_px, origin_hu=origin_hu)[region]
+        return _mode(values) if self.statistic == "mode" else float(values.mean(dtype=np.float64))
+
+    def _tissue(self, hu: FloatImage) -> Mask:
+        low, high = self.tissue_hu
+        tissue = (hu >= low) & (hu <= high)
+        if self.steepest_hu_per_px is not None:
+            down, right = np.gradient(ndimage.gaussian_filter(hu, _SMOOTHING_PX / 2))
+            tissue &= np.hypot(down, right) < self.steepest_hu_per_px
+        return np.asarray(tissue, bool)
+
+    def _air(self, hu: FloatImage) -> Mask:
+        smooth = ndimage.uniform_filter(hu, 2 * self.window_px)
+        dense = (smooth > _CLEAR_AIR_HU) | body_mask(hu)
+        near = ndimage.maximum_filter(dense, 2 * self.window_px + 1)
+        made_up = ndimage.maximum_filter(hu, 3) == ndimage.minimum_filter(hu, 3)
+        air = ~near & ~ndimage.maximum_filter(made_up, self.window_px + 2)
+        clipped = air & (hu <= hu.min())
+        return np.asarray(air & (clipped.sum() * 50 <= air.sum()), bool)
+
+
+_MALKUS = "10.1002/mp.12240"
+_EDGE_HU_PER_PX = 20.0
+
+NOISE_VARIANTS: tuple[NoiseVariant, ...] = (
+    NoiseVariant("christianson2015", "10.2214/AJR.14.13613", "tissue", "mode"),
+    NoiseVariant(
+        "malkus2017_tissue_mode", _MALKUS, "tissue", "mode", steepest_hu_per_px=_EDGE_HU_PER_PX
+    ),
+    NoiseVariant(
+        "malkus2017_tissue_mean", _MALKUS, "tissue", "mean", steepest_hu_per_px=_EDGE_HU_PER_PX
+    ),
+    NoiseVariant("malkus2017_air_mode", _MALKUS, "air", "mode"),
+    NoiseVariant("malkus2017_air_mean", _MALKUS, "air", "mean"),
+    NoiseVariant(
+        "kuo2024", "10.1088/1361-6560/ad3883", "tissue", "mode", 10, steepest_hu_per_px=10.0
+    ),
+)
+"""Weaver et al. 2025 (doi 10.1002/acm2.70288) call Christianson's mode the Duke method and those of
+Malkus the Wisconsin method. What the papers leave open, docs/physics.md tells."""
+
+
+def _mode(values: FloatImage) -> float:
+    """Return the most frequent of some standard deviations, by a histogram that follows them."""
+    median = float(np.median(values))
+    if median == 0:
+        return 0.0
+    counts, edges = np.histogram(values, bins=120, range=(0, 3 * median))
+    smooth = ndimage.gaussian_filter1d(counts.astype(float), 3.0, mode="constant")
+    peak = int(smooth.argmax())
+    before, top, after = smooth[max(peak - 1, 0)], smooth[peak], smooth[min(peak + 1, 119)]
+    curvature = before - 2 * top + after
+    shift = 0.5 * (before - after) / curvature if curvature < 0 else 0.0
+    return float(edges[0] + (peak + 0.5 + shift) * (edges[1] - edges[0]))

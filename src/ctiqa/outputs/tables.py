@@ -2,13 +2,14 @@
 
 import csv
 import json
+from collections.abc import Iterable, Sequence
 from io import StringIO
 from pathlib import Path
 
 from ctiqa.files import write_whole
 from ctiqa.scoring.result import ScoreReport
 
-__all__ = ["as_csv", "as_json", "write_csv", "write_json"]
+__all__ = ["as_csv", "as_json", "plain_json", "table_csv", "write_csv", "write_json"]
 
 _FORMULA = ("=", "+", "-", "@")
 
@@ -19,17 +20,13 @@ def as_csv(report: ScoreReport) -> bytes:
     Words that a spreadsheet would run as a formula, which a foreign header may hold, get an
     apostrophe in front.
     """
-    text = StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(report.columns)
-    for each in report.slices:
-        table.writerow([_cell(value) for value in each.row(report.columns).values()])
-    return _encode(text.getvalue())
+    rows = (each.row(report.columns).values() for each in report.slices)
+    return table_csv(report.columns, rows)
 
 
 def as_json(report: ScoreReport) -> bytes:
     """Return the whole report as JSON; unknown values are null."""
-    return _encode(json.dumps(report.to_dict(), ensure_ascii=False, allow_nan=False, indent=1))
+    return plain_json(report.to_dict())
 
 
 def write_csv(report: ScoreReport, path: Path | str) -> None:
@@ -48,6 +45,21 @@ def write_json(report: ScoreReport, path: Path | str) -> None:
         WriteError: if the file could not be written whole; nothing is left of it then.
     """
     write_whole(Path(path), as_json(report) + b"\n")
+
+
+def table_csv(columns: Sequence[str], rows: Iterable[Iterable[object]]) -> bytes:
+    """Return rows under a header row as UTF-8 CSV, no cell of which a spreadsheet would run."""
+    text = StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(columns)
+    for row in rows:
+        table.writerow([_cell(value) for value in row])
+    return _encode(text.getvalue())
+
+
+def plain_json(data: object) -> bytes:
+    """Return plain data as JSON in UTF-8."""
+    return _encode(json.dumps(data, ensure_ascii=False, allow_nan=False, indent=1))
 
 
 def _cell(value: object) -> object:

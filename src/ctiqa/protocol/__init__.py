@@ -1,1 +1,1 @@
-"""What to do with scores."""
+"""What to do with scores and measurements."""

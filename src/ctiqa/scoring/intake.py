@@ -42,14 +42,19 @@ class Intake:
 
 
 def take_in(
-    inputs: Inputs, *, size: int, step: int = 1, hu: bool = False, pixel_mm: float | None = None
+    inputs: Inputs,
+    *,
+    size: int | None,
+    step: int = 1,
+    hu: bool = False,
+    pixel_mm: float | None = None,
 ) -> Intake:
     """Return the slices that ``inputs`` hold, none of them decoded yet.
 
     Args:
         inputs: files, folders or zips; what :func:`ctiqa.read` returned; slices; or an array
             (N, rows, columns) or (rows, columns).
-        size: side of the square matrix that every slice is padded or cropped to.
+        size: side of the square matrix that every slice is padded or cropped to; None keeps it.
         step: take every how many slices of a series.
         hu: says of an array that it holds Hounsfield units.
         pixel_mm: side of an array's pixel.
@@ -76,7 +81,7 @@ def _are_paths(inputs: object) -> TypeGuard[Sequence[str | Path]]:
     )
 
 
-def _from_reading(reading: Reading, size: int, step: int) -> Intake:
+def _from_reading(reading: Reading, size: int | None, step: int) -> Intake:
     waiting = [
         Waiting(header if header.size == size else header.fitted(size), (number,), series.notes)
         for number, series in enumerate(reading.series)
@@ -85,7 +90,7 @@ def _from_reading(reading: Reading, size: int, step: int) -> Intake:
     return Intake(waiting, len(waiting), reading.refusals)
 
 
-def _from_slices(slices: Iterable[object], size: int) -> Iterator[Waiting]:
+def _from_slices(slices: Iterable[object], size: int | None) -> Iterator[Waiting]:
     for each in slices:
         if not isinstance(each, CTSlice):
             raise ReadError(_foreign(each))
@@ -103,7 +108,9 @@ def _from_slices(slices: Iterable[object], size: int) -> Iterator[Waiting]:
         yield Waiting(header.fitted(size), series)
 
 
-def _from_array(array: npt.NDArray[Any], size: int, hu: bool, pixel_mm: float | None) -> Intake:
+def _from_array(
+    array: npt.NDArray[Any], size: int | None, hu: bool, pixel_mm: float | None
+) -> Intake:
     if not hu or pixel_mm is None:
         raise ReadError(
             "an array does not say what its numbers are; pass hu=True if they are Hounsfield "

@@ -1,9 +1,6 @@
 """Score slices in batches, on whatever device is there."""
 
-import os
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
@@ -21,6 +18,7 @@ from ctiqa.scoring.calibration import Calibration
 from ctiqa.scoring.intake import Inputs, Waiting, take_in
 from ctiqa.scoring.result import PART_COLUMNS, ScoreReport, SeriesSummary, SliceResult
 from ctiqa.scoring.scorer import Scorer
+from ctiqa.scoring.workers import cores, in_order
 
 __all__ = ["Progress", "Scorer", "score"]
 
@@ -28,7 +26,6 @@ Progress: TypeAlias = Callable[[int, int | None], None]
 """Called with how many images are done and how many there are (None: nobody knows)."""
 
 Item = TypeVar("Item")
-Made = TypeVar("Made")
 
 
 def score(
@@ -70,7 +67,7 @@ def score(
         ValueError: if ``step``, ``batch`` or ``threads`` is below 1.
     """
     scorer = model if isinstance(model, Scorer) else Scorer(model, device=device, threads=1)
-    threads = _cores() if threads is None else threads
+    threads = cores() if threads is None else threads
     batch = (1 if scorer.device == "cpu" else 8) if batch is None else batch
     if min(step, batch, threads) < 1:
         raise ValueError("step, batch and threads are at least 1")
@@ -79,7 +76,7 @@ def score(
     rows: list[SliceResult] = []
     series: dict[tuple[int | str, ...], tuple[list[SliceResult], tuple[str, ...]]] = {}
     batches = _batched(intake.waiting, batch)
-    for scored in _in_order(lambda waiting: _score(waiting, scorer), batches, threads):
+    for scored in in_order(lambda waiting: _score(waiting, scorer), batches, threads):
         for waiting, bare in scored:
             row = bare if grader is None else _graded(bare, grader)
             rows.append(row)
@@ -113,32 +110,10 @@ def _graded(row: SliceResult, grader: Calibration) -> SliceResult:
     return replace(row, reader_score=grade.value, reader_low=grade.low, reader_high=grade.high)
 
 
-def _cores() -> int:
-    """Return how many cores this process may use, which a cluster or a container may limit."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def _batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
     source = iter(items)
     while batch := list(islice(source, size)):
         yield batch
-
-
-def _in_order(make: Callable[[Item], Made], items: Iterable[Item], threads: int) -> Iterator[Made]:
-    """Yield ``make(item)`` for each item in order, never more than two a thread ahead."""
-    pool = ThreadPoolExecutor(threads)
-    ahead: deque[Future[Made]] = deque()
-    try:
-        for item in items:
-            ahead.append(pool.submit(make, item))
-            if len(ahead) == 2 * threads:
-                yield ahead.popleft().result()
-        while ahead:
-            yield ahead.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _score(batch: list[Waiting], scorer: Scorer) -> list[tuple[Waiting, SliceResult]]:
@@ -162,6 +137,7 @@ def _look(waiting: Waiting, scorer: Scorer) -> tuple[SliceResult, FloatImage | N
     header = waiting.header
     facts = _identity(header.identity, scorer) | asdict(header.acquisition)
     facts |= {"z_mm": header.z_mm, "pixel_mm": header.pixel_mm}
+    del facts["ctdi_phantom_mm"]
     try:
         ct_slice = header.load()
     except ReadError as error:

@@ -1,0 +1,105 @@
+"""Measure scans from the command line, without a model."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from ctiqa.protocol.measured import Measured, MeasureReport
+
+__all__ = ["measure"]
+
+_SHOWN = 10
+"""Images that stderr names without -v; all of them stand in the table."""
+
+
+def measure(
+    inputs: Annotated[
+        list[Path],
+        typer.Argument(metavar="INPUT", help="Files, folders or zips of DICOM; NIfTI files."),
+    ],
+    *,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Write a table (.csv) or all that is known (.json)."),
+    ] = None,
+    step: Annotated[int, typer.Option(min=1, help="Measure every N-th slice of a series.")] = 1,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="How many threads work; one a core by default.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON, not a table.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No summary, no progress.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Name every image that was not measured.")
+    ] = False,
+) -> None:
+    """Measure every slice of CT scans: noise, its spectrum, detectability, size and dose.
+
+    No model is asked. The table goes to stdout, or with -o to a file: a row for each slice, then
+    for each series, then for each exam; a summary of each series goes to stderr. An image that
+    cannot be measured gets a row with status not_measured and the reason, the others go on, and
+    the exit code is 1.
+
+    For example:
+
+    ctiqa measure scan/ > measurements.csv
+
+    ctiqa measure a/ b.zip --step 5 -o measurements.json
+    """
+    if output is not None and output.suffix.lower() not in {".csv", ".json"}:
+        raise typer.BadParameter(f"{output} must end in .csv or .json", param_hint="--output")
+    from ctiqa.cli.console import emit, progress
+    from ctiqa.outputs.measurements import as_csv, as_json, write_csv, write_json
+    from ctiqa.protocol import measure_series
+
+    with progress("Measuring", quiet=quiet) as advance:
+        report = measure_series.measure(list(inputs), step=step, threads=threads, progress=advance)
+    if output is not None:
+        (write_json if output.suffix.lower() == ".json" else write_csv)(report, output)
+    if json:
+        emit(as_json(report) + b"\n")
+    elif output is None:
+        emit(as_csv(report))
+    if not quiet:
+        _summarise(report, verbose=verbose)
+    if report.refused:
+        raise typer.Exit(1)
+
+
+def _summarise(report: "MeasureReport", *, verbose: bool) -> None:
+    from ctiqa.cli.console import stderr
+
+    console = stderr()
+    for series in report.series:
+        console.print("\n".join(_series_lines(series)))
+    refused = report.refused if verbose else report.refused[:_SHOWN]
+    for row in refused:
+        console.print(f"Not measured: {row.identity.path}: {'; '.join(row.reasons)}")
+    if len(report.refused) > len(refused):
+        console.print(f"... and {len(report.refused) - len(refused)} more not measured (-v)")
+
+
+_LINES = (
+    ("noise", (("noise_hu", "{:.1f} HU"), ("nps_peak_per_mm", "peak {:.2f} per mm"))),
+    (
+        "d'",
+        (
+            ("d_prime_10mm_20hu", "{:.1f} (10 mm, 20 HU)"),
+            ("d_prime_5mm_100hu", "{:.1f} (5 mm, 100 HU)"),
+        ),
+    ),
+    ("size", (("water_equivalent_mm", "{:.0f} mm of water"),)),
+    ("dose", (("ctdivol_mgy", "CTDIvol {:.1f} mGy"), ("ssde_mgy", "SSDE {:.1f} mGy"))),
+)
+
+
+def _series_lines(series: "Measured") -> list[str]:
+    """Return a series in a few lines for people; here numbers are rounded, and only here."""
+    name = series.identity.series_instance_uid or "without UID"
+    lines = [f"Series {name}: {series.slices} slices measured"]
+    for title, parts in _LINES:
+        known = [form.format(series.figures[key]) for key, form in parts if key in series.figures]
+        if known:
+            lines.append(f"  {title}: {', '.join(known)}")
+    return lines + [f"  note: {note}" for note in series.reasons]
