@@ -13,6 +13,7 @@ from ctiqa.dose.simulate import calibrate
 from ctiqa.errors import ReadError
 from ctiqa.images.ct_slice import CTSlice, FloatImage
 from ctiqa.images.series import Series
+from ctiqa.protocol.constancy import constancy
 from ctiqa.protocol.laws import Check, checks
 from ctiqa.protocol.trials import denoisers, tried
 from ctiqa.scoring.applicability import judge
@@ -108,7 +109,12 @@ def self_test(
             rows.append(future.result())
             progress(place, len(running))
     return Certificate(
-        checks=(*checks(rows), *_neighbours(series, score), *_batches(chosen, scorer)),
+        checks=(
+            *checks(rows),
+            *_neighbours(series, score),
+            *_batches(chosen, scorer),
+            constancy(scorer),
+        ),
         series_instance_uid=chosen[0].identity.series_instance_uid,
         slices=len(chosen),
         cautions=cautions,
