@@ -1,9 +1,10 @@
 """Measure scans from the command line, without a model."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from ctiqa.cli.options import Json, Quiet, Scans, Table, WorkThreads, check_form
 
 if TYPE_CHECKING:
     from ctiqa.protocol.measured import Measured, MeasureReport
@@ -15,21 +16,13 @@ _SHOWN = 10
 
 
 def measure(
-    inputs: Annotated[
-        list[Path],
-        typer.Argument(metavar="INPUT", help="Files, folders or zips of DICOM; NIfTI files."),
-    ],
+    inputs: Scans,
     *,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="Write a table (.csv) or all that is known (.json)."),
-    ] = None,
+    output: Table = None,
     step: Annotated[int, typer.Option(min=1, help="Measure every N-th slice of a series.")] = 1,
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="How many threads work; one a core by default.")
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON, not a table.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No summary, no progress.")] = False,
+    threads: WorkThreads = None,
+    json: Json = False,
+    quiet: Quiet = False,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Name every image that was not measured.")
     ] = False,
@@ -47,8 +40,7 @@ def measure(
 
     ctiqa measure a/ b.zip --step 5 -o measurements.json
     """
-    if output is not None and output.suffix.lower() not in {".csv", ".json"}:
-        raise typer.BadParameter(f"{output} must end in .csv or .json", param_hint="--output")
+    check_form(output, ".csv", ".json")
     from ctiqa.cli.console import emit, progress
     from ctiqa.outputs.measurements import as_csv, as_json, write_csv, write_json
     from ctiqa.protocol import measure_series

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ctiqa.cli.options import Json, Model, Quiet, Scans, Table, WorkThreads, check_form
+
 if TYPE_CHECKING:
     from ctiqa.scoring.calibration import Calibration
     from ctiqa.scoring.result import ScoreReport, SeriesSummary, SliceResult
@@ -17,19 +19,10 @@ _SHOWN = 10
 
 
 def score(
-    inputs: Annotated[
-        list[Path],
-        typer.Argument(metavar="INPUT", help="Files, folders or zips of DICOM; NIfTI files."),
-    ],
+    inputs: Scans,
     *,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="Write a table (.csv) or all that is known (.json)."),
-    ] = None,
-    model: Annotated[
-        Path | None,
-        typer.Option("--model", "-m", envvar="CTIQA_MODEL", help="Not the shipped model but this."),
-    ] = None,
+    output: Table = None,
+    model: Model = None,
     calibration: Annotated[
         Path | None,
         typer.Option(help="Add readers' grades by what 'ctiqa calibrate' wrote for this model."),
@@ -44,11 +37,9 @@ def score(
             min=1, help="Slices that a thread scores at once; 1, or 8 on a graphics card."
         ),
     ] = None,
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="How many threads work; one a core by default.")
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON, not a table.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No summary, no progress.")] = False,
+    threads: WorkThreads = None,
+    json: Json = False,
+    quiet: Quiet = False,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Name every image and reason.")
     ] = False,
@@ -69,8 +60,7 @@ def score(
 
     ctiqa score scan/ --calibration calibration.json -o scores.csv
     """
-    if output is not None and output.suffix.lower() not in {".csv", ".json"}:
-        raise typer.BadParameter(f"{output} must end in .csv or .json", param_hint="--output")
+    check_form(output, ".csv", ".json")
     from ctiqa.cli.console import emit, progress
     from ctiqa.outputs.tables import as_csv, as_json, write_csv, write_json
     from ctiqa.scoring import predict

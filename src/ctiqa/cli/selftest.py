@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ctiqa.cli.options import Model, WorkThreads, check_form
+
 if TYPE_CHECKING:
     from ctiqa.images.series import Series
 
@@ -21,15 +23,10 @@ def selftest(
         Path | None,
         typer.Option("--output", "-o", help="Write the certificate: data (.json) or page (.md)."),
     ] = None,
-    model: Annotated[
-        Path | None,
-        typer.Option("--model", "-m", envvar="CTIQA_MODEL", help="Not the shipped model but this."),
-    ] = None,
+    model: Model = None,
     slices: Annotated[int, typer.Option(min=6, help="Try that many, along the table.")] = 12,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same result.")] = 0,
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="How many threads work; one a core by default.")
-    ] = None,
+    threads: WorkThreads = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON, not a page.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
@@ -45,8 +42,7 @@ def selftest(
 
     ctiqa selftest scan/ --slices 24 -o certificate.json
     """
-    if output is not None and output.suffix.lower() not in {".json", ".md"}:
-        raise typer.BadParameter(f"{output} must end in .json or .md", param_hint="--output")
+    check_form(output, ".json", ".md")
     import json as plain
     import os
 
