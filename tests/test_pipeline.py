@@ -26,6 +26,7 @@ ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "how-to" / "train.md").read_text("utf-8")
 EVALUATING = (ROOT / "docs" / "how-to" / "evaluate.md").read_text("utf-8")
 RECIPE = Path(__file__).with_name("pipeline.toml")
+MIXTURE = Path(__file__).with_name("pipeline_mixture.toml")
 SPLITS = {0: "train", 1: "train", 2: "test"}
 SLICES = 3
 
@@ -41,8 +42,9 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
         rows.append(f"PHANTOM-chest-{seed},{split}")
     (folder / "splits.csv").write_text("\n".join(rows), "utf-8")
     shutil.copytree(folder / "scans" / "2", folder / "scan")
-    (folder / "recipes").mkdir()
+    (folder / "recipes" / "mixtures").mkdir(parents=True)
     shutil.copy(RECIPE, folder / "recipes" / "compact.toml")
+    shutil.copy(MIXTURE, folder / "recipes" / "mixtures" / "standard.toml")
     note = re.search(r"^```toml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
     assert note
     (folder / "data.toml").write_text(note[1], "utf-8")
