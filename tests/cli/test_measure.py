@@ -149,7 +149,7 @@ def test_no_name_and_no_identifier_of_a_patient_is_written(
 
 def test_measuring_needs_neither_torch_nor_a_model() -> None:
     code = (
-        "import sys\nimport ctiqa.cli.measure, ctiqa.outputs.measurements\n"
+        "import sys\nimport ctiqa.cli.measure, ctiqa.outputs.tables\n"
         "from ctiqa.protocol import measure_series\n"
         "heavy = {'torch', 'onnxruntime', 'pandas'} & set(sys.modules)\n"
         "sys.exit(str(heavy) if heavy else 0)"

@@ -64,6 +64,28 @@ def test_a_softer_scanner_shows_less_and_a_sharper_one_more(body: Mask) -> None:
     assert shares[1] > 1
 
 
+@pytest.mark.parametrize(
+    ("sigma_mm", "least", "most"), [(0.35, 1.09, 1.15), (0.65, 0.83, 0.89), (0.85, 0.68, 0.74)]
+)
+@pytest.mark.parametrize("pixel_mm", [0.5, 0.7, 0.95])
+def test_kernels_show_the_share_that_the_physics_page_tells(
+    sigma_mm: float, least: float, most: float, pixel_mm: float, body: Mask
+) -> None:
+    nothing = np.zeros(SHAPE, np.float32)
+    discs = draw_discs(body, pixel_mm=pixel_mm, rng=np.random.default_rng(0))
+    own, ideal = (
+        visible(discs, shape=SHAPE, pixel_mm=pixel_mm, sigma_mm=each)
+        for each in (sigma_mm, REFERENCE_SIGMA_MM)
+    )
+    assert least <= share_seen(lambda hu: hu, nothing, nothing, own=own, ideal=ideal) <= most
+
+
+def test_a_body_hardly_wider_than_a_disc_still_gets_one() -> None:
+    narrow = np.zeros(SHAPE, bool)
+    narrow[100:108, 50:200] = True
+    assert draw_discs(narrow, pixel_mm=PIXEL_MM, rng=np.random.default_rng(0))
+
+
 def test_exaggerated_detail_counts_against_it(body: Mask) -> None:
     nothing, own = np.zeros(SHAPE, np.float32), shown(0.5, body)
     shares = [

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ctiqa.images.ct_slice import Acquisition, Identity
-from ctiqa.outputs.measurements import as_csv, as_json, write_csv, write_json
+from ctiqa.outputs.tables import as_csv, as_json, write_csv, write_json
 from ctiqa.protocol.measured import COLUMNS, Measured, MeasureReport
 
 

@@ -72,6 +72,23 @@ def test_neighbours_too_far_apart_are_not_compared(certificate: Certificate) -> 
     assert check.figure is None
 
 
+def test_neighbours_of_another_matrix_are_fitted_as_the_model_takes_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_NEIGHBOURS_MM", 10.0)
+    write_phantom_series(tmp_path, slices=3, size=256, pixel_mm=1.5)
+    (small,) = ctiqa.read(tmp_path).series
+    seen: list[tuple[int, ...]] = []
+
+    def score(hu: FloatImage) -> float:
+        seen.append(hu.shape)
+        return 0.5
+
+    (check,) = module._neighbours(small, score, 512)
+    assert check.figure == 0
+    assert set(seen) == {(512, 512)}
+
+
 def test_a_certificate_is_written_as_data_and_as_a_page(
     certificate: Certificate, tmp_path: Path
 ) -> None:

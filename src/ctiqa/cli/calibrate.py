@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ctiqa.cli.options import check_form
+
 if TYPE_CHECKING:
     from ctiqa.scoring.calibration import Calibration
 
@@ -63,21 +65,19 @@ def calibrate(
 
     ctiqa score scan/ --calibration calibration.json -o graded.csv
     """
-    if output.suffix.lower() != ".json":
-        raise typer.BadParameter(f"{output} must end in .json", param_hint="--output")
+    check_form(output, ".json")
     if not scale[0] < scale[1]:
         raise typer.BadParameter("give the lowest grade first", param_hint="--scale")
-    from ctiqa.cli.console import stderr
+    from ctiqa.cli.console import emit, stderr
     from ctiqa.scoring.calibrate import calibrate as fit
     from ctiqa.study.readers import join
 
     joined = join(scores, readers)
     made = fit(joined.graded, scale=scale, kind=curve.value, force=force)
     made.write(output)
-    if as_json:
-        print(json.dumps(made.to_dict(), ensure_ascii=False, allow_nan=False, indent=2))
-    else:
-        print("\n".join(_lines(made)))
+    plain = json.dumps(made.to_dict(), ensure_ascii=False, allow_nan=False, indent=2)
+    words = plain if as_json else "\n".join(_lines(made))
+    emit(f"{words}\n".encode())
     if not quiet:
         sentences = [*joined.notes, *made.notes]
         sentences += [f"left out: {each}" for each in joined.refused[:_MOST_REFUSALS_SHOWN]]

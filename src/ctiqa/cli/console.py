@@ -4,13 +4,17 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 from rich.console import Console
 
 from ctiqa.errors import WriteError
 
-__all__ = ["Advance", "emit", "progress", "stderr"]
+if TYPE_CHECKING:
+    from ctiqa.outputs.tables import Report
+
+__all__ = ["Advance", "emit", "hand_out", "progress", "stderr"]
 
 Advance: TypeAlias = Callable[[int, int | None], None]
 
@@ -31,6 +35,28 @@ def emit(data: bytes) -> None:
         # What is still buffered would fail once more, loudly, when the interpreter ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise WriteError(f"the results could not be printed ({error.strerror}); use -o") from error
+
+
+def hand_out(report: "Report", output: Path | None, *, as_json: bool) -> None:
+    """Write a report to a file whose name tells the form, and to stdout where it is wanted.
+
+    Args:
+        report: scores or measurements.
+        output: ends in .csv or .json; None prints the table.
+        as_json: print JSON, whatever is written.
+
+    Raises:
+        WriteError: if something could not be written whole.
+    """
+    from ctiqa.outputs import tables
+
+    if output is not None:
+        wants_json = output.suffix.lower() == ".json"
+        (tables.write_json if wants_json else tables.write_csv)(report, output)
+    if as_json:
+        emit(tables.as_json(report) + b"\n")
+    elif output is None:
+        emit(tables.as_csv(report))
 
 
 def stderr() -> Console:

@@ -41,18 +41,12 @@ def measure(
     ctiqa measure a/ b.zip --step 5 -o measurements.json
     """
     check_form(output, ".csv", ".json")
-    from ctiqa.cli.console import emit, progress
-    from ctiqa.outputs.measurements import as_csv, as_json, write_csv, write_json
+    from ctiqa.cli.console import hand_out, progress
     from ctiqa.protocol import measure_series
 
     with progress("Measuring", quiet=quiet) as advance:
         report = measure_series.measure(list(inputs), step=step, threads=threads, progress=advance)
-    if output is not None:
-        (write_json if output.suffix.lower() == ".json" else write_csv)(report, output)
-    if json:
-        emit(as_json(report) + b"\n")
-    elif output is None:
-        emit(as_csv(report))
+    hand_out(report, output, as_json=json)
     if not quiet:
         _summarise(report, verbose=verbose)
     if report.refused:

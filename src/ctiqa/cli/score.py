@@ -61,8 +61,7 @@ def score(
     ctiqa score scan/ --calibration calibration.json -o scores.csv
     """
     check_form(output, ".csv", ".json")
-    from ctiqa.cli.console import emit, progress
-    from ctiqa.outputs.tables import as_csv, as_json, write_csv, write_json
+    from ctiqa.cli.console import hand_out, progress
     from ctiqa.scoring import predict
 
     with progress("Scoring", quiet=quiet) as advance:
@@ -76,12 +75,7 @@ def score(
             progress=advance,
             calibration=calibration,
         )
-    if output is not None:
-        (write_json if output.suffix.lower() == ".json" else write_csv)(report, output)
-    if json:
-        emit(as_json(report) + b"\n")
-    elif output is None:
-        emit(as_csv(report))
+    hand_out(report, output, as_json=json)
     if not quiet:
         _summarise(report, verbose=verbose)
     if report.refused:

@@ -43,13 +43,11 @@ def selftest(
     ctiqa selftest scan/ --slices 24 -o certificate.json
     """
     check_form(output, ".json", ".md")
-    import json as plain
-    import os
-
     from ctiqa.cli.console import emit, progress
-    from ctiqa.outputs.certificate import as_page, write_certificate
+    from ctiqa.outputs.certificate import as_data, as_page, write_certificate
     from ctiqa.protocol.self_test import self_test
     from ctiqa.scoring.scorer import Scorer
+    from ctiqa.scoring.workers import cores
 
     scorer = Scorer(model, threads=1)
     series = _longest(inputs, size=scorer.card.size)
@@ -59,13 +57,13 @@ def selftest(
             scorer,
             slices=slices,
             seed=seed,
-            threads=threads or os.cpu_count() or 1,
+            threads=threads or cores(),
             progress=advance,
         )
     if output is not None:
         write_certificate(certificate, output)
     if json:
-        emit(plain.dumps(certificate.to_dict(), indent=1).encode() + b"\n")
+        emit(as_data(certificate))
     elif output is None:
         emit(as_page(certificate).encode())
     if certificate.failed:

@@ -10,20 +10,19 @@ import numpy as np
 import numpy.typing as npt
 
 from ctiqa.corpus.build import workers_on
+from ctiqa.corpus.degraded_images import FOLDER
 from ctiqa.corpus.labeller import STREAKS, Labeller
 from ctiqa.corpus.mixture import Mixture
 from ctiqa.corpus.store import Corpus
 from ctiqa.degrade.kinds import to_record
-from ctiqa.dose.apodisation import Apodisation
-from ctiqa.dose.simulate import Scan, lower_dose
+from ctiqa.dose.simulate import lower_dose
 from ctiqa.errors import CorpusError
 from ctiqa.files import write_whole
-from ctiqa.images.ct_slice import CTSlice, FloatImage, Identity
+from ctiqa.images.ct_slice import FloatImage
 from ctiqa.measures.sharpness import series_sigma_mm
 
-__all__ = ["FOLDER", "USUAL_SIGMA_MM", "degrade_corpus"]
+__all__ = ["USUAL_SIGMA_MM", "degrade_corpus", "resolution_mm"]
 
-FOLDER = "degraded"
 USUAL_SIGMA_MM = 0.65
 """Resolution of a series that shows no clean edge: that of most body kernels."""
 
@@ -110,13 +109,18 @@ def _resolutions(corpus: Corpus, folder: Path) -> list[tuple[Sequence[int], floa
     known: dict[str, float] = json.loads(path.read_text("utf-8")) if path.exists() else {}
     for key, indices in series.items():
         if key not in known:
-            seen = indices[:: max(1, len(indices) // _SLICES_FOR_EDGES)]
-            sigma_mm = series_sigma_mm(
-                (corpus.image(at, 0), corpus.slices[at].facts.pixel_mm) for at in seen
-            )
-            known[key] = sigma_mm if np.isfinite(sigma_mm) else USUAL_SIGMA_MM
+            known[key] = resolution_mm(corpus, indices)
     write_whole(path, (json.dumps(known, indent=2) + "\n").encode())
     return [(indices, known[key]) for key, indices in series.items()]
+
+
+def resolution_mm(corpus: Corpus, indices: Sequence[int]) -> float:
+    """Return the resolution of one series, from some of its slices; the usual where none shows."""
+    seen = indices[:: max(1, len(indices) // _SLICES_FOR_EDGES)]
+    sigma_mm = series_sigma_mm(
+        (corpus.image(at, 0), corpus.slices[at].facts.pixel_mm) for at in seen
+    )
+    return sigma_mm if np.isfinite(sigma_mm) else USUAL_SIGMA_MM
 
 
 def _alone(corpus: Corpus, index: int) -> Corpus:
@@ -126,9 +130,7 @@ def _alone(corpus: Corpus, index: int) -> Corpus:
 def _make(task: _Task) -> None:
     """Make the degraded images of one slice in a worker, and the labels of all its images."""
     corpus, mixture, facts = task.corpus, task.mixture, task.corpus.slices[0].facts
-    ct_slice = CTSlice(corpus.image(0, 0), facts.pixel_mm, Identity(facts.path))
-    apodisation = Apodisation(facts.apodisation, facts.apodisation_slope, facts.apodisation_bend)
-    scan = Scan(facts.quanta, apodisation, corpus.settings.electronic)
+    ct_slice, scan = corpus.scanned(0)
     seed = [mixture.seed, int(task.part[:8], 16)]
     labeller = Labeller.of(
         ct_slice,

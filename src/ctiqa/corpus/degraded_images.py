@@ -13,7 +13,10 @@ import numpy.typing as npt
 from ctiqa.corpus.label import IDEAL, PARTS, LabelRecipe
 from ctiqa.errors import CorpusError, RecipeError
 
-__all__ = ["DegradedImages", "columns_of", "read_degraded"]
+__all__ = ["FOLDER", "DegradedImages", "columns_of", "read_degraded"]
+
+FOLDER = "degraded"
+"""Where degraded images lie in a corpus."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,7 +24,7 @@ class DegradedImages:
     """What 'ctiqa degrade' made of one slice.
 
     Args:
-        pixels: (degraded, rows, columns) int16 in HU, mapped from disk.
+        path: of the pixels, (degraded, rows, columns) int16 in HU.
         labels: (degraded, parts) of each, the parts of :data:`~ctiqa.corpus.label.PARTS`.
         undegraded: (label doses, parts) of the slice itself.
         doses: (degraded,) dose of each.
@@ -29,12 +32,17 @@ class DegradedImages:
         sigma_mm: resolution of the series.
     """
 
-    pixels: npt.NDArray[np.int16]
+    path: Path
     labels: npt.NDArray[np.float64]
     undegraded: npt.NDArray[np.float64]
     doses: npt.NDArray[np.float64]
     records: tuple[Mapping[str, Any], ...]
     sigma_mm: float
+
+    def stored(self, place: int) -> npt.NDArray[np.int16]:
+        """Return one image as it is stored, mapped from disk; no file stays open behind it."""
+        image: npt.NDArray[np.int16] = np.load(self.path, mmap_mode="r", allow_pickle=False)[place]
+        return image
 
 
 def columns_of(recipe: LabelRecipe) -> list[int]:
@@ -61,7 +69,6 @@ def read_degraded(path: Path) -> DegradedImages:
     """
     try:
         held = json.loads(path.read_text("utf-8"))
-        pixels = np.load(path.with_suffix(".npy"), mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
         raise CorpusError(
             f"{path.parent.parent} holds no labels in parts for every slice; make them by "
@@ -69,7 +76,7 @@ def read_degraded(path: Path) -> DegradedImages:
         ) from None
     rows = held["degraded"]
     return DegradedImages(
-        pixels=pixels,
+        path=path.with_suffix(".npy"),
         labels=_table(rows),
         undegraded=_table(held["undegraded"]),
         doses=np.array([row["dose"] for row in rows]),

@@ -46,7 +46,9 @@ def draw_discs(body: Mask, *, pixel_mm: float, rng: np.random.Generator) -> list
         rng: draws them.
     """
     depth_mm = ndimage.distance_transform_edt(body) * pixel_mm
-    rows, columns = np.nonzero(depth_mm > _RADIUS_MM[1] + _APART_MM)
+    deep = depth_mm > _RADIUS_MM[1] + _APART_MM
+    # A label needs a disc, even where the body is hardly wider than one.
+    rows, columns = np.nonzero(deep if deep.any() else body)
     discs: list[Disc] = []
     for _ in range(_COUNT * _TRIES if rows.size else 0):
         if len(discs) == _COUNT:

@@ -11,11 +11,13 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from ctiqa.corpus.degraded_images import DegradedImages, columns_of, read_degraded
+from ctiqa.corpus.degraded_images import FOLDER, DegradedImages, columns_of, read_degraded
 from ctiqa.corpus.label import WINDOWS, LabelRecipe
 from ctiqa.corpus.part import CorpusSettings, HalfImage, Table
+from ctiqa.dose.apodisation import Apodisation
+from ctiqa.dose.simulate import Scan
 from ctiqa.errors import CorpusError
-from ctiqa.images.ct_slice import FloatImage
+from ctiqa.images.ct_slice import CTSlice, FloatImage, Identity
 
 __all__ = ["SCHEMA_VERSION", "Corpus", "CorpusSlice", "SliceFacts"]
 
@@ -142,8 +144,9 @@ class Corpus:
     def stored(self, index: int, place: int) -> npt.NDArray[np.int16]:
         """Return the same as it is stored, mapped from disk."""
         beyond = place - len(self.settings.image_doses)
-        pixels = self._pixels(index) if beyond < 0 else self.degraded(index).pixels
-        image: npt.NDArray[np.int16] = pixels[place if beyond < 0 else beyond]
+        if beyond >= 0:
+            return self.degraded(index).stored(beyond)
+        image: npt.NDArray[np.int16] = self._pixels(index)[place]
         return image
 
     def degraded(self, index: int) -> DegradedImages:
@@ -152,7 +155,14 @@ class Corpus:
         Raises:
             CorpusError: if it made nothing of it yet.
         """
-        return read_degraded(self.folder / "degraded" / f"{self.slices[index].facts.part}.json")
+        return read_degraded(self.folder / FOLDER / f"{self.slices[index].facts.part}.json")
+
+    def scanned(self, index: int) -> tuple[CTSlice, Scan]:
+        """Return a slice as it was scanned, rounded as scanners store it, and how it was made."""
+        facts = self.slices[index].facts
+        window = Apodisation(facts.apodisation, facts.apodisation_slope, facts.apodisation_bend)
+        scan = Scan(facts.quanta, window, self.settings.electronic)
+        return CTSlice(self.image(index, 0), facts.pixel_mm, Identity(facts.path)), scan
 
     def fields(self, index: int) -> HalfImage:
         """Return the stored noise fields of a slice, mapped from disk, in HU."""

@@ -7,7 +7,7 @@ from ctiqa.files import write_whole
 from ctiqa.protocol.laws import Check
 from ctiqa.protocol.self_test import Certificate
 
-__all__ = ["as_page", "write_certificate"]
+__all__ = ["as_data", "as_page", "write_certificate"]
 
 _VERDICT = {True: "holds", False: "BROKEN", None: "not tried"}
 
@@ -33,17 +33,20 @@ def as_page(certificate: Certificate) -> str:
     return "\n".join(lines) + "\n"
 
 
+def as_data(certificate: Certificate) -> bytes:
+    """Return the certificate as JSON; what could not be tried is null."""
+    words = json.dumps(certificate.to_dict(), ensure_ascii=False, allow_nan=False, indent=1)
+    return f"{words}\n".encode()
+
+
 def write_certificate(certificate: Certificate, path: Path) -> None:
     """Write the certificate: as data where the name ends in .json, else as a page.
 
     Raises:
         WriteError: if the file could not be written whole; nothing is left of it then.
     """
-    if path.suffix.lower() == ".json":
-        words = json.dumps(certificate.to_dict(), ensure_ascii=False, allow_nan=False, indent=1)
-        write_whole(path, (words + "\n").encode())
-    else:
-        write_whole(path, as_page(certificate).encode())
+    is_data = path.suffix.lower() == ".json"
+    write_whole(path, as_data(certificate) if is_data else as_page(certificate).encode())
 
 
 def _line(check: Check) -> str:

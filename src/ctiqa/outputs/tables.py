@@ -5,32 +5,50 @@ import json
 from collections.abc import Iterable, Sequence
 from io import StringIO
 from pathlib import Path
+from typing import Any, Protocol
 
 from ctiqa.files import write_whole
-from ctiqa.scoring.result import ScoreReport
 
-__all__ = ["as_csv", "as_json", "plain_json", "table_csv", "write_csv", "write_json"]
+__all__ = ["Report", "as_csv", "as_json", "write_csv", "write_json"]
 
 _FORMULA = ("=", "+", "-", "@")
 
 
-def as_csv(report: ScoreReport) -> bytes:
-    """Return one row for each image as UTF-8 CSV, a header row first, unknown values empty.
+class Report(Protocol):
+    """What a run found, as a table and as plain data: scores, or measurements."""
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """Names of the columns, in order."""
+
+    def table(self) -> Iterable[Iterable[object]]:
+        """Return the cells of each row; None or "" where nothing is known."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain data that JSON can hold."""
+
+
+def as_csv(report: Report) -> bytes:
+    """Return the table as UTF-8 CSV, a header row first, unknown values empty.
 
     Words that a spreadsheet would run as a formula, which a foreign header may hold, get an
     apostrophe in front.
     """
-    rows = (each.row(report.columns).values() for each in report.slices)
-    return table_csv(report.columns, rows)
+    text = StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(report.columns)
+    for row in report.table():
+        table.writerow([_cell(value) for value in row])
+    return _encode(text.getvalue())
 
 
-def as_json(report: ScoreReport) -> bytes:
+def as_json(report: Report) -> bytes:
     """Return the whole report as JSON; unknown values are null."""
-    return plain_json(report.to_dict())
+    return _encode(json.dumps(report.to_dict(), ensure_ascii=False, allow_nan=False, indent=1))
 
 
-def write_csv(report: ScoreReport, path: Path | str) -> None:
-    """Write one row for each image, as :func:`as_csv` has it.
+def write_csv(report: Report, path: Path | str) -> None:
+    """Write the table, as :func:`as_csv` has it.
 
     Raises:
         WriteError: if the file could not be written whole; nothing is left of it then.
@@ -38,28 +56,13 @@ def write_csv(report: ScoreReport, path: Path | str) -> None:
     write_whole(Path(path), as_csv(report))
 
 
-def write_json(report: ScoreReport, path: Path | str) -> None:
+def write_json(report: Report, path: Path | str) -> None:
     """Write the whole report as JSON, as :func:`as_json` has it.
 
     Raises:
         WriteError: if the file could not be written whole; nothing is left of it then.
     """
     write_whole(Path(path), as_json(report) + b"\n")
-
-
-def table_csv(columns: Sequence[str], rows: Iterable[Iterable[object]]) -> bytes:
-    """Return rows under a header row as UTF-8 CSV, no cell of which a spreadsheet would run."""
-    text = StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(columns)
-    for row in rows:
-        table.writerow([_cell(value) for value in row])
-    return _encode(text.getvalue())
-
-
-def plain_json(data: object) -> bytes:
-    """Return plain data as JSON in UTF-8."""
-    return _encode(json.dumps(data, ensure_ascii=False, allow_nan=False, indent=1))
 
 
 def _cell(value: object) -> object:

@@ -1,6 +1,6 @@
 """Measurements of slices, series and exams, as plain data."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Literal, TypeAlias
 
@@ -138,8 +138,17 @@ class MeasureReport:
         """The images that could not be measured."""
         return tuple(each for each in self.slices if each.status == "not_measured")
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of its table."""
+        return COLUMNS
+
+    def table(self) -> Iterable[Iterable[object]]:
+        """Return the cells of each row: slices, then series, then exams."""
+        return (each.row().values() for each in self.rows)
+
     def to_dict(self) -> dict[str, Any]:
-        """Return the report as plain data that JSON can hold."""
+        """Return the report as plain data that JSON can hold, noise power spectra included."""
         return {
             "schema_version": SCHEMA_VERSION,
             "step": self.step,

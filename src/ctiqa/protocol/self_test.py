@@ -13,6 +13,7 @@ from ctiqa.dose.simulate import calibrate
 from ctiqa.errors import ReadError
 from ctiqa.images.ct_slice import CTSlice, FloatImage
 from ctiqa.images.series import Series
+from ctiqa.images.slice_header import SliceHeader
 from ctiqa.protocol.constancy import constancy
 from ctiqa.protocol.laws import Check, checks
 from ctiqa.protocol.trials import denoisers, tried
@@ -111,7 +112,7 @@ def self_test(
     return Certificate(
         checks=(
             *checks(rows),
-            *_neighbours(series, score),
+            *_neighbours(series, score, scorer.card.size),
             *_batches(chosen, scorer),
             constancy(scorer),
         ),
@@ -127,14 +128,13 @@ def self_test(
 
 def _chosen(series: Series, scorer: Scorer, count: int) -> tuple[list[CTSlice], tuple[str, ...]]:
     """Return some slices of a series that may be scored, and what the model says of them."""
-    headers, size = series.headers, scorer.card.size
+    headers = series.headers
     spread = np.unique(np.linspace(0, len(headers) - 1, count + 2)[1:-1].round().astype(int))
     found: list[CTSlice] = []
     cautions: dict[str, None] = {}
     for place in spread:
-        header = headers[int(place)]
         try:
-            one = (header if header.size == size else header.fitted(size)).load()
+            one = _loaded(headers[int(place)], scorer.card.size)
         except ReadError:
             continue
         verdict = judge(one, scorer.card, noise_hu=float("nan"))
@@ -144,7 +144,13 @@ def _chosen(series: Series, scorer: Scorer, count: int) -> tuple[list[CTSlice], 
     return found, tuple(cautions)
 
 
-def _neighbours(series: Series, score: Callable[[FloatImage], float]) -> tuple[Check, ...]:
+def _loaded(header: SliceHeader, size: int) -> CTSlice:
+    return (header if header.size == size else header.fitted(size)).load()
+
+
+def _neighbours(
+    series: Series, score: Callable[[FloatImage], float], size: int
+) -> tuple[Check, ...]:
     """Return how much the score jumps between slices that lie close together."""
     words, tried_words = "agree between neighbours", "slices at most 2 mm apart, 95th percentile"
     close = [
@@ -157,7 +163,7 @@ def _neighbours(series: Series, score: Callable[[FloatImage], float]) -> tuple[C
     jumps = []
     for pair in close[:: max(1, len(close) // 24)]:
         try:
-            first, second = (score(header.load().hu) for header in pair)
+            first, second = (score(_loaded(header, size).hu) for header in pair)
         except ReadError:
             continue
         jumps.append(abs(first - second))

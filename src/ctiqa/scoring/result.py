@@ -230,6 +230,11 @@ class ScoreReport:
         """The images that carry no score."""
         return tuple(row for row in self.slices if row.status == "not_scored")
 
+    def table(self) -> Iterable[Iterable[object]]:
+        """Return the cells of each image's row, in :attr:`columns`."""
+        columns = self.columns
+        return (row.row(columns).values() for row in self.slices)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain data that JSON can hold."""
         model = self.card.to_dict()
