@@ -65,7 +65,8 @@ class _LateCommands(TyperGroup):
 def _load(name: str) -> Any:
     """Return the command ``name``, made from the function of that name."""
     single = typer.Typer(add_completion=False, **_SETTINGS)
-    single.command(name)(getattr(import_module(f"ctiqa.cli.{name}"), name))
+    word = name.replace("-", "_")
+    single.command(name)(getattr(import_module(f"ctiqa.cli.{word}"), word))
     return typer.main.get_command(single)
 
 
