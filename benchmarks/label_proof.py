@@ -25,6 +25,7 @@ from ctiqa.corpus.labeller import STREAKS, Labeller
 from ctiqa.corpus.store import Corpus
 from ctiqa.degrade.blur import Blur
 from ctiqa.degrade.degradation import Degradation
+from ctiqa.degrade.edge_enhancement import EdgeEnhancement
 from ctiqa.degrade.kinds import KINDS, draw
 from ctiqa.degrade.residual import filter_for_residual
 from ctiqa.degrade.sparse_views import SparseViews
@@ -37,6 +38,7 @@ MIDDLE = (slice(160, 352), slice(160, 352))
 """Where the strength of a denoiser is found: enough of the body, and seven times as fast."""
 DEFAULT = Path("corpora/mine")
 RESEEDS = 4
+SHARPENERS = (EdgeEnhancement(1.15, 0.35), EdgeEnhancement(1.3, 0.35), EdgeEnhancement(2.0, 0.35))
 MIXED = 12
 
 
@@ -57,6 +59,7 @@ class Measured(NamedTuple):
     blurs: list[float]
     mild: list[float]
     views: list[float]
+    sharpened: list[float]
     filtered: dict[str, list[float]]
     filtered_low: dict[str, list[float]]
     reseeded: list[float]
@@ -167,6 +170,7 @@ def measured(folder: Path, index: int, sigma_mm: float, *, exponent: float, seed
         blurs=[labelled(Blur(sigma_mm)) - whole for sigma_mm in BLURS_MM],
         mild=[labelled(Blur(px * ct_slice.pixel_mm)) - whole for px in BLURS_PX],
         views=[labelled(SparseViews(views)) - whole for views in VIEWS],
+        sharpened=[labelled(sharpener) - whole for sharpener in SHARPENERS],
         filtered=smoothed(1.0),
         filtered_low=smoothed(0.25),
         reseeded=[labeller(10 + again).quality(1.0).score for again in range(RESEEDS)],
@@ -207,6 +211,17 @@ def judged(rows: Sequence[Measured]) -> Iterator[Law]:
         ">= 0.1",
         f"{-views[:, 2].max():.3f}",
         bool(views[:, 2].max() <= -0.1),
+    )
+    sharpened = np.array([row.sharpened for row in rows])
+    yield Law(
+        "largest gain by edge enhancement: absolute sharpness rewards a little of it",
+        "none",
+        f"{sharpened.max():.3f}",
+        holds=True,
+        detail=", ".join(
+            f"gain {each.gain:g} {gains.mean():+.3f}"
+            for each, gains in zip(SHARPENERS, sharpened.T, strict=True)
+        ),
     )
     for name in rows[0].filtered:
         gains = np.array([row.filtered[name] for row in rows])

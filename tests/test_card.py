@@ -2,11 +2,12 @@
 
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from ctiqa.card import Card, DataSource, TrainingRange, TrainingRun
+from ctiqa.card import Card, DataSource, ScoreInterval, TrainingRange, TrainingRun
 from ctiqa.errors import ModelError
 
 
@@ -23,6 +24,9 @@ def card() -> Card:
         data=(DataSource(name="LIDC-IDRI", doi="10.7937/K9", licence="CC-BY-3.0", patients=8),),
         trained=TrainingRun(date="2026-11-25", hours=0.5, versions={"torch": "2.14.1"}),
         figures={"opm": 2.89, "noise alone": {"opm": 2.8}, "dose alone": None},
+        interval=ScoreInterval(
+            level=0.9, factor=2.5, floor=0.02, images=39, patients=25, corpus_fingerprint="0123"
+        ),
         licence="Apache-2.0",
         notes=("chest only",),
     )
@@ -33,19 +37,21 @@ def test_a_card_read_back_is_the_card_that_was_written(card: Card) -> None:
 
 
 def test_a_card_in_a_file_begins_with_its_schema_version(card: Card) -> None:
-    assert next(iter(json.loads(card.to_json()).items())) == ("schema_version", 2)
+    assert next(iter(json.loads(card.to_json()).items())) == ("schema_version", 3)
 
 
-def test_a_card_of_the_first_version_speaks_of_the_score_alone(card: Card) -> None:
-    old = json.loads(card.to_json()) | {"schema_version": 1}
-    del old["parts"]
-    assert Card.from_json(json.dumps(old)) == card
+@pytest.mark.parametrize(("version", "lacks"), [(1, ("parts", "interval")), (2, ("interval",))])
+def test_a_card_of_an_older_version_is_read(card: Card, version: int, lacks: list[str]) -> None:
+    old = json.loads(card.to_json()) | {"schema_version": version}
+    for name in lacks:
+        del old[name]
+    assert Card.from_json(json.dumps(old)) == replace(card, interval=None)
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"schema_version": 3}, "schema_version 3"),
+        ({"schema_version": 4}, "schema_version 4"),
         ({"outptus": 4}, "holds outptus"),
         ({"name": None}, "card.name"),
         ({"outputs": True}, "card.outputs"),
@@ -53,6 +59,7 @@ def test_a_card_of_the_first_version_speaks_of_the_score_alone(card: Card) -> No
         ({"windows_hu": "0"}, "card.windows_hu"),
         ({"training_range": {"kvp": [80, 140]}}, "card.training_range lacks kernels"),
         ({"data": [{"name": "LIDC-IDRI"}]}, "card.data lacks doi"),
+        ({"interval": {"level": 0.9}}, "card.interval lacks factor"),
         ({"notes": "chest only"}, "card.notes"),
         ({"trained": []}, "card.trained"),
     ],

@@ -8,9 +8,12 @@ from typing import Any, Self, TypeVar, get_args, get_origin, get_type_hints
 
 from ctiqa.errors import ModelError
 
-__all__ = ["Card", "DataSource", "TrainingRange", "TrainingRun"]
+__all__ = ["Card", "DataSource", "ScoreInterval", "TrainingRange", "TrainingRun"]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+
+_ADDED: dict[int, dict[str, Any]] = {2: {"parts": ["score"]}, 3: {"interval": None}}
+"""What each version of the schema added, and what it is in older cards."""
 
 Table = TypeVar("Table")
 
@@ -75,6 +78,29 @@ class TrainingRun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreInterval:
+    """How far the label of a new patient's image may lie from the score: split-conformal.
+
+    The interval is score +- ``factor`` * sqrt(SD of the members^2 + ``floor``^2), cut to [0, 1].
+
+    Args:
+        level: share of the images of new patients that it holds.
+        factor: found on patients of whom neither weights nor anything else was learnt.
+        floor: keeps members that agree by chance from promising too much.
+        images: that it was found on.
+        patients: whose images they are; each weighs the same.
+        corpus_fingerprint: of these images.
+    """
+
+    level: float
+    factor: float
+    floor: float
+    images: int
+    patients: int
+    corpus_fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
     """What a user has to know about a model; it travels inside the ``.onnx`` file.
 
@@ -91,6 +117,7 @@ class Card:
         data: collections it was trained on.
         trained: when, where and from what.
         figures: reached on test patients, beside the baselines; None where one is not defined.
+        interval: how far a score may be trusted; None where nobody found out.
         licence: of the weights, SPDX name.
         notes: anything else a user should read.
     """
@@ -107,6 +134,7 @@ class Card:
     data: tuple[DataSource, ...] = ()
     trained: TrainingRun = field(default_factory=TrainingRun)
     figures: dict[str, Any] = field(default_factory=dict)
+    interval: ScoreInterval | None = None
     licence: str = ""
     notes: tuple[str, ...] = ()
 
@@ -139,13 +167,13 @@ class Card:
         if not isinstance(values, dict):
             raise ModelError("the model's card is not a table; export the model again")
         version = values.pop("schema_version", None)
-        if version == 1:  # every output was a score
-            values["parts"] = ["score"]
-        elif version != SCHEMA_VERSION:
+        if version not in range(1, SCHEMA_VERSION + 1):
             raise ModelError(
                 f"the model's card has schema_version {version}, but this ctiqa reads 1 to "
                 f"{SCHEMA_VERSION}; install the ctiqa that the model was made for"
             )
+        for younger, added in _ADDED.items():
+            values |= added if version < younger else {}
         return _build(cls, values, "card")
 
 

@@ -15,7 +15,7 @@ from ctiqa.errors import ModelError, TableError
 from ctiqa.images.ct_slice import CTSlice
 from ctiqa.measures.monotone import Logistic
 from ctiqa.scoring import calibrate as calibrating
-from ctiqa.scoring.calibrate import Graded, Kind, half_width
+from ctiqa.scoring.calibrate import Graded, Kind
 from ctiqa.scoring.calibration import Calibration
 from ctiqa.scoring.predict import Scorer, score
 from ctiqa.scoring.result import COLUMNS, READER_COLUMNS
@@ -89,12 +89,6 @@ def test_the_interval_holds_nine_of_ten_grades_of_new_patients() -> None:
             low <= grade <= high for (_, low, high), grade in zip(ends, new.reference, strict=True)
         ]
     assert 0.87 < np.mean(held) < 0.97
-
-
-def test_a_patient_weighs_the_same_however_many_images_he_has() -> None:
-    few = half_width(np.arange(20.0), np.arange(20))
-    many = half_width(np.repeat(np.arange(20.0), 7), np.repeat(np.arange(20), 7))
-    assert few == many == 18
 
 
 def test_too_few_are_refused_unless_forced() -> None:

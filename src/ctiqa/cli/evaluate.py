@@ -204,6 +204,7 @@ def _from_corpus(folder: Path, choice: _Choice) -> _Found:
         # Neither knows what to say of an image that is blurred or streaky.
         by_itself=choice.self_label and choice.label is not Label.PARTS,
         niqe=choice.niqe and choice.label is not Label.PARTS,
+        interval=scorer.card.interval,
         workers=choice.workers or None,
         bar=partial(progress, quiet=choice.quiet),
     )

@@ -22,6 +22,7 @@ COMMANDS = {
     "train": "Train the teachers on a corpus.",
     "distil": "Distil the teachers into one student.",
     "export": "Write a trained network as one .onnx file with its card.",
+    "interval": "Give a model honest intervals on patients that it never saw.",
     "evaluate": "Compare scores with labels or readers, beside trivial baselines.",
     "study": "Make the paper's tables on your data, beside the printed values.",
     "info": "Show a model's card, or draw its network.",

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from scipy import ndimage
 
 from ctiqa.degrade.degradation import Operator
@@ -49,20 +50,24 @@ def draw_discs(body: Mask, *, pixel_mm: float, rng: np.random.Generator) -> list
     deep = depth_mm > _RADIUS_MM[1] + _APART_MM
     # A label needs a disc, even where the body is hardly wider than one.
     rows, columns = np.nonzero(deep if deep.any() else body)
+    signs = rng.permutation(np.resize([-1.0, 1.0], _COUNT))
+    radii, contrasts = _strata(_RADIUS_MM, rng), _strata(_CONTRAST_HU, rng) * signs
     discs: list[Disc] = []
-    for _ in range(_COUNT * _TRIES if rows.size else 0):
-        if len(discs) == _COUNT:
-            break
-        at = int(rng.integers(rows.size))
-        drawn = Disc(
-            float(rows[at] + rng.uniform(-0.5, 0.5)),
-            float(columns[at] + rng.uniform(-0.5, 0.5)),
-            float(rng.uniform(*_RADIUS_MM)),
-            float(rng.choice([-1, 1]) * rng.uniform(*_CONTRAST_HU)),
-        )
-        if all(_apart(drawn, other, pixel_mm) for other in discs):
-            discs.append(drawn)
+    for radius_mm, contrast_hu in zip(radii, contrasts, strict=True):
+        for _ in range(_TRIES if rows.size else 0):
+            at = int(rng.integers(rows.size))
+            row, column = np.array([rows[at], columns[at]]) + rng.uniform(-0.5, 0.5, size=2)
+            drawn = Disc(float(row), float(column), float(radius_mm), float(contrast_hu))
+            if all(_apart(drawn, other, pixel_mm) for other in discs):
+                discs.append(drawn)
+                break
     return discs
+
+
+def _strata(limits: tuple[float, float], rng: np.random.Generator) -> npt.NDArray[np.float64]:
+    """Draw one value in each of equal parts of a range, so that two draws differ little."""
+    places = rng.permutation(_COUNT) + rng.random(_COUNT)
+    return limits[0] + (limits[1] - limits[0]) * places / _COUNT
 
 
 def visible(

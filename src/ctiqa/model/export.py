@@ -16,7 +16,7 @@ from ctiqa.card import Card
 from ctiqa.errors import ModelError
 from ctiqa.files import write_whole
 
-__all__ = ["CARD_KEY", "export"]
+__all__ = ["CARD_KEY", "export", "export_with_card"]
 
 CARD_KEY = "ctiqa_card"
 """Where the card stands in the metadata of the file."""
@@ -66,8 +66,25 @@ def export(network: nn.Module, card: Card, path: Path) -> None:
     changes = _differences(ours, halved, slices.numpy())
     if all(difference <= _HALVED_TOLERANCE for _, difference in changes):
         model = halved
-    entry = model.metadata_props.add()
-    entry.key, entry.value = CARD_KEY, card.to_json()
+    _write(model, card, path)
+
+
+def export_with_card(model: Path, card: Card, path: Path) -> None:
+    """Write an exported network once more, with another card.
+
+    Args:
+        model: an ``.onnx`` file of this package.
+        card: takes the place of its card.
+        path: the ``.onnx`` file to write; it may be the same.
+
+    Raises:
+        WriteError: if the file cannot be written whole.
+    """
+    _write(onnx.load_model(model), card, path)
+
+
+def _write(model: onnx.ModelProto, card: Card, path: Path) -> None:
+    helper.set_model_props(model, {CARD_KEY: card.to_json()})
     write_whole(path, model.SerializeToString())
 
 

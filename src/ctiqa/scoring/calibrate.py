@@ -10,18 +10,18 @@ import numpy.typing as npt
 
 from ctiqa.errors import TableError
 from ctiqa.measures.agreement import agreement, bootstrap, percentile_interval
+from ctiqa.measures.conformal import LEVEL, half_width
 from ctiqa.measures.correlation import Column, srocc
 from ctiqa.measures.kappa import quadratic_kappa
 from ctiqa.measures.monotone import Logistic, MonotoneMap
 from ctiqa.scoring.calibration import Calibration, Curve
 
-__all__ = ["FEWEST_IMAGES", "FEWEST_PATIENTS", "Graded", "Kind", "calibrate", "half_width"]
+__all__ = ["FEWEST_IMAGES", "FEWEST_PATIENTS", "Graded", "Kind", "calibrate"]
 
 FEWEST_IMAGES = 50
 FEWEST_PATIENTS = 10
 """With fewer a calibration says little of the next patient; only force makes one."""
 
-LEVEL = 0.9
 _MOST_FOLDS = 10
 
 Kind: TypeAlias = Literal["logistic", "isotonic"]
@@ -107,32 +107,6 @@ def calibrate(
         figures=figures,
         notes=tuple(_notes(graded, patients.size, width)),
     )
-
-
-def half_width(residual: Column, owner: npt.NDArray[np.integer], *, level: float = LEVEL) -> float:
-    """Return within how much of the map the grade of a new patient's image lies.
-
-    Conformal prediction for images that come in patients: every patient weighs 1/(K + 1) however
-    many images he has, and the new one weighs as much at infinity (Lee, Barber and Willett,
-    "Distribution-free inference with hierarchical data", arXiv 2306.06342).
-
-    Args:
-        residual: (n,) absolute errors of images whose patient the map did not know.
-        owner: (n,) number of the patient, from 0, none left out.
-        level: share of images that the interval shall hold.
-
-    Returns:
-        Half the width, in the unit of the residuals; infinite where the patients are too few.
-
-    >>> half_width(np.arange(9.0), np.arange(9)), half_width(np.arange(8.0), np.arange(8))
-    (8.0, inf)
-    """
-    counts = np.bincount(owner)
-    order = np.argsort(residual)
-    weight = 1 / ((counts.size + 1) * counts[owner[order]])
-    # What adds up to the level but for rounding has reached it.
-    reached = np.cumsum(weight) >= level - 1e-12
-    return float(residual[order[reached.argmax()]]) if reached.any() else math.inf
 
 
 def _check(graded: Graded, patients: int, scale: tuple[float, float], *, force: bool) -> None:

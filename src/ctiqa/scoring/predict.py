@@ -16,6 +16,7 @@ from ctiqa.measures.global_noise import global_noise_hu
 from ctiqa.scoring.applicability import judge
 from ctiqa.scoring.calibration import Calibration
 from ctiqa.scoring.intake import Inputs, Waiting, take_in
+from ctiqa.scoring.interval import around
 from ctiqa.scoring.result import PART_COLUMNS, ScoreReport, SeriesSummary, SliceResult
 from ctiqa.scoring.scorer import Scorer
 from ctiqa.scoring.workers import cores, in_order
@@ -155,13 +156,16 @@ def _look(waiting: Waiting, scorer: Scorer) -> tuple[SliceResult, FloatImage | N
 
 
 def _with_score(row: SliceResult, said: npt.NDArray[np.float32], scorer: Scorer) -> SliceResult:
-    """Return the row with its score and what the model tells of its parts; (members, parts)."""
+    """Return the row with its score, its parts and its interval; ``said`` is (members, parts)."""
     means = np.clip(said.astype(np.float64).mean(axis=0), 0, 1).tolist()
     parts = {
         PART_COLUMNS[name]: value
         for name, value in zip(scorer.card.parts, means, strict=True)
         if name in PART_COLUMNS
     }
+    if (interval := scorer.card.interval) is not None:
+        low, high = around(said[np.newaxis, :, 0], interval)
+        parts |= {"score_low": float(low[0]), "score_high": float(high[0])}
     return replace(row, score=means[0], members=tuple(map(float, said[:, 0])), **parts)
 
 

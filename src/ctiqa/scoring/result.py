@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "COLUMNS",
+    "INTERVAL_COLUMNS",
     "MEANING",
     "PART_COLUMNS",
     "READER_COLUMNS",
@@ -61,6 +62,9 @@ PART_COLUMNS = {
 }
 """Columns that follow where the model tells a score's parts, by what its card calls them."""
 
+INTERVAL_COLUMNS = ("score_low", "score_high")
+"""Columns that follow where the model's card tells how far a score may be trusted."""
+
 READER_COLUMNS = ("reader_score", "reader_low", "reader_high")
 """Columns that follow where a calibration to readers was given, and nowhere else."""
 
@@ -74,7 +78,7 @@ _NUMBERS = (
     "slice_thickness_mm",
     "pixel_mm",
 )
-_KNOWN_NUMBERS = {*_NUMBERS, *PART_COLUMNS.values(), *READER_COLUMNS}
+_KNOWN_NUMBERS = {*_NUMBERS, *PART_COLUMNS.values(), *INTERVAL_COLUMNS, *READER_COLUMNS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +95,8 @@ class SliceResult:
         reasons: in words.
         score_noise: the part of the score that noise decides, clipped to [0, 1]; None where the
             model does not tell it. ``score_sharpness`` and ``score_streaks`` likewise.
+        score_low: lower end of the interval that holds the label of 90 % of such images (the card
+            tells the exact share); None where the model does not know. ``score_high`` likewise.
         reader_score: what readers would say, on their scale; None without a calibration.
         reader_low: lower end of its interval; ``reader_high`` likewise.
     """
@@ -121,6 +127,8 @@ class SliceResult:
     score_noise: float | None = None
     score_sharpness: float | None = None
     score_streaks: float | None = None
+    score_low: float | None = None
+    score_high: float | None = None
     reader_score: float | None = None
     reader_low: float | None = None
     reader_high: float | None = None
@@ -221,9 +229,10 @@ class ScoreReport:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns of its table: parts only if the model tells them, grades if calibrated."""
+        """The columns of its table: parts and interval if the model tells, grades if calibrated."""
         parts = (PART_COLUMNS[part] for part in self.card.parts if part in PART_COLUMNS)
-        return (*COLUMNS, *parts, *(READER_COLUMNS if self.calibration else ()))
+        interval = INTERVAL_COLUMNS if self.card.interval else ()
+        return (*COLUMNS, *parts, *interval, *(READER_COLUMNS if self.calibration else ()))
 
     @property
     def refused(self) -> tuple[SliceResult, ...]:
@@ -240,7 +249,8 @@ class ScoreReport:
         model = self.card.to_dict()
         del model["schema_version"], model["recipe"]
         # An uncalibrated score has nothing to do with readers, not even the names of columns.
-        hidden = {*PART_COLUMNS.values(), *READER_COLUMNS}.difference(self.columns)
+        optional = {*PART_COLUMNS.values(), *INTERVAL_COLUMNS, *READER_COLUMNS}
+        hidden = optional.difference(self.columns)
         slices = [_without(asdict(row), hidden) for row in self.slices]
         calibrated = {} if self.calibration is None else {"calibration": self.calibration.to_dict()}
         return {

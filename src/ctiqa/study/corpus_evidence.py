@@ -13,17 +13,19 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from ctiqa.card import ScoreInterval
 from ctiqa.corpus.store import Corpus
 from ctiqa.errors import WriteError
 from ctiqa.files import write_whole
 from ctiqa.images.ct_slice import CTSlice, FloatImage, Identity
 from ctiqa.measures.correlation import Column
+from ctiqa.scoring.interval import around
 from ctiqa.study.baselines import SELF_LABEL, self_label
 from ctiqa.study.chosen import Chosen
 from ctiqa.study.evidence import EvidenceTable, TrainingImages
 from ctiqa.study.niqe import NIQE, niqe_column
 
-__all__ = ["Advance", "Bar", "Chosen", "Evidence", "Predict", "gather"]
+__all__ = ["Advance", "Bar", "Chosen", "Evidence", "Predict", "gather", "outputs"]
 
 Predict: TypeAlias = Callable[[FloatImage], npt.NDArray[np.floating]]
 """Returns the raw outputs, (N, k), of a batch of slices in HU, (N, size, size)."""
@@ -52,6 +54,7 @@ def gather(
     teachers: Sequence[Predict] = (),
     by_itself: bool,
     niqe: bool = False,
+    interval: ScoreInterval | None = None,
     workers: int | None = None,
     bar: Bar = lambda _words: nullcontext(lambda _done, _of: None),
 ) -> Evidence:
@@ -66,12 +69,15 @@ def gather(
         by_itself: whether the labeller labels every image by itself, as a rival.
         niqe: whether the distance from routine-dose training slices is a rival, too; it is left
             out where there are no training slices, or too few.
+        interval: of the model's card.
         workers: processes for these; every core by default.
         bar: shows how far each part of the work has come.
     """
     rivals = {}
     if teachers:
-        columns = [_column(_scores(chosen, each), bar("scoring by a teacher")) for each in teachers]
+        columns = [
+            outputs(chosen, each, bar("scoring by a teacher")).mean(axis=1) for each in teachers
+        ]
         rivals[f"mean of {len(teachers)} teachers"] = np.mean(columns, axis=0)
         rivals["single teacher"] = columns[0]
     if by_itself:
@@ -88,10 +94,10 @@ def gather(
                 advance=advance,
             )
         rivals |= {} if column is None else {NIQE: column}
-    score = _column(_scores(chosen, predict), bar("scoring"))
+    members = outputs(chosen, predict, bar("scoring"))
     known = chosen.known()
     table = EvidenceTable(
-        score=score,
+        score=members.mean(axis=1),
         reference=known.reference,
         patient=chosen.patients,
         dose=known.dose,
@@ -99,8 +105,16 @@ def gather(
         slice_id=chosen.slice_ids,
         kind=chosen.kinds if chosen.with_degraded else None,
         rivals=rivals,
+        interval=None if interval is None else around(members, interval),
     )
     return Evidence(table, replace(chosen, indices=trained).known() if trained else None)
+
+
+def outputs(
+    chosen: Chosen, predict: Predict, bar: AbstractContextManager[Advance]
+) -> npt.NDArray[np.float64]:
+    """Return what a model says of the chosen images, (n, K), in their order."""
+    return _column(_outputs(chosen, predict), bar)
 
 
 def _trained(chosen: Chosen) -> list[int]:
@@ -110,11 +124,11 @@ def _trained(chosen: Chosen) -> list[int]:
     return [] if set(chosen.indices).intersection(trained) else trained
 
 
-_Steps: TypeAlias = Iterator[tuple[Column, int, int]]
-"""Values of some images, how many steps are done, and of how many."""
+_Steps: TypeAlias = Iterator[tuple[npt.NDArray[np.float64], int, int]]
+"""What is found of some images, how many steps are done, and of how many."""
 
 
-def _column(steps: _Steps, bar: AbstractContextManager[Advance]) -> Column:
+def _column(steps: _Steps, bar: AbstractContextManager[Advance]) -> npt.NDArray[np.float64]:
     columns = []
     with bar as advance:
         for values, done, of in steps:
@@ -123,12 +137,12 @@ def _column(steps: _Steps, bar: AbstractContextManager[Advance]) -> Column:
     return np.concatenate(columns)
 
 
-def _scores(chosen: Chosen, predict: Predict) -> _Steps:
+def _outputs(chosen: Chosen, predict: Predict) -> _Steps:
     places = chosen.places
     for start in range(0, len(places), _BATCH):
         batch = places[start : start + _BATCH]
-        outputs = predict(np.stack([chosen.corpus.image(*place) for place in batch]))
-        yield outputs.mean(axis=1, dtype=np.float64), start + len(batch), len(places)
+        said = predict(np.stack([chosen.corpus.image(*place) for place in batch]))
+        yield said.astype(np.float64), start + len(batch), len(places)
 
 
 def _self_labels(chosen: Chosen, workers: int | None) -> _Steps:

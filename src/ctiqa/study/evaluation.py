@@ -17,6 +17,7 @@ from ctiqa.measures.agreement import (
     percentile_interval,
     within_dose,
 )
+from ctiqa.measures.conformal import Coverage, coverage
 from ctiqa.measures.correlation import Column
 from ctiqa.study.baselines import NOISE_ALONE, trivial_baselines
 from ctiqa.study.dose_order import OrderedPairs, ordered_pairs
@@ -85,6 +86,8 @@ class Evaluation:
         seed: of the resamples.
         about: what was evaluated, in words.
         notes: what a reader of the figures must know, in sentences.
+        coverage: how often the model's intervals held the reference; None where it gives none, or
+            the table names no patients.
     """
 
     entries: tuple[Entry, ...]
@@ -94,6 +97,7 @@ class Evaluation:
     seed: int
     about: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    coverage: Coverage | None = None
 
     @property
     def model(self) -> Entry:
@@ -125,7 +129,13 @@ class Evaluation:
             for entry in self.entries
         ]
         head = {"schema_version": SCHEMA_VERSION, "higher_is_better": True}
-        body = asdict(self) | {"interval_level": 0.95, "verdict": self.verdict, "entries": entries}
+        held = self.coverage and self.coverage._asdict()
+        body = asdict(self) | {
+            "coverage": held,
+            "interval_level": 0.95,
+            "verdict": self.verdict,
+            "entries": entries,
+        }
         plain: dict[str, Any] = _plain(head | body)
         return plain
 
@@ -163,7 +173,14 @@ def evaluate(
         seed=seed,
         about=about or {},
         notes=tuple(_notes(table, train, entries)),
+        coverage=_coverage(table),
     )
+
+
+def _coverage(table: EvidenceTable) -> Coverage | None:
+    if table.interval is None or table.patient is None:
+        return None
+    return coverage(*table.interval, table.reference, table.patient)
 
 
 def _resampled(table: EvidenceTable, column: Column, n_boot: int, seed: int) -> Bootstrap:

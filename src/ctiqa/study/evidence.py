@@ -61,6 +61,7 @@ class EvidenceTable:
         kind: (n,) by what each image is degraded, "" for a lower dose alone; None where no image
             is degraded otherwise.
         rivals: further columns on the reference's scale that stand beside the score, by name.
+        interval: (n,) lower and (n,) upper ends that the model gives; None where it gives none.
 
     Raises:
         ValueError: if the columns differ in length, are empty, or hold a number that is not finite
@@ -75,9 +76,10 @@ class EvidenceTable:
     slice_id: Names | None = None
     kind: Names | None = None
     rivals: Mapping[str, Column] = field(default_factory=dict)
+    interval: tuple[Column, Column] | None = None
 
     def __post_init__(self) -> None:
-        numbers = [self.score, self.reference, *self.rivals.values()]
+        numbers = [self.score, self.reference, *self.rivals.values(), *(self.interval or ())]
         numbers += [] if self.dose is None else [self.dose]
         others = [self.patient, self.noise_hu, self.slice_id, self.kind]
         given = [*numbers, *(column for column in others if column is not None)]

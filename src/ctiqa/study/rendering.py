@@ -39,7 +39,7 @@ def render_table(evaluation: Evaluation, *, style: Style = "text") -> str:
         heading = f"### {title}\n" if style == "markdown" else title
         blocks.append(f"{heading}\n{_aligned(rows, style)}")
     mark = "- " if style == "markdown" else ""
-    sentences = [f"The model is {evaluation.verdict}.", *evaluation.notes]
+    sentences = [f"The model is {evaluation.verdict}.", *_held(evaluation), *evaluation.notes]
     blocks.append("\n".join(mark + sentence for sentence in sentences))
     return "\n\n".join(blocks) + "\n"
 
@@ -63,6 +63,15 @@ def render_csv(evaluation: Evaluation) -> str:
                 value = getattr(inside, figure)
                 writer.writerow([entry.name, patient, figure, _cell(value), "", ""])
     return text.getvalue()
+
+
+def _held(evaluation: Evaluation) -> Iterator[str]:
+    if (held := evaluation.coverage) is not None:
+        yield (
+            f"Its intervals, {held.mean_width:.3f} wide in the mean, held the reference of "
+            f"{held.share:.1%} of the images ({held.patients} patients weigh the same; "
+            f"95 %: {held.low:.1%} to {held.high:.1%})."
+        )
 
 
 def _sections(evaluation: Evaluation) -> Iterator[tuple[str, list[Row]]]:
