@@ -139,6 +139,15 @@ def test_what_a_page_does_with_one_scan_can_be_done_from_top_to_bottom(
             run(command, capsys)
 
 
+def test_two_scans_are_compared_as_the_page_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_phantom_series(tmp_path / "scan", slices=10)
+    for command in commands(ROOT / "docs" / "how-to" / "compare.md"):
+        run(command, capsys)
+
+
 def test_the_table_that_a_page_shows_can_be_evaluated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -43,7 +43,9 @@ def test_help_names_every_command_with_a_line(run: Callable[..., Any]) -> None:
 
 
 def test_the_commands_are_the_promised_ones() -> None:
-    promised = "score selftest calibrate measure simulate corpus degrade train distil export"
+    promised = (
+        "score compare selftest calibrate measure simulate corpus degrade train distil export"
+    )
     assert list(main.COMMANDS) == [*promised.split(), "evaluate", "study", "info"]
 
 

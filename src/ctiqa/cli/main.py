@@ -13,6 +13,7 @@ __all__ = ["COMMANDS", "app", "run"]
 
 COMMANDS = {
     "score": "Score every slice of DICOM or NIfTI scans, with the noise in HU beside it.",
+    "compare": "Say which of two scans or reconstructions scores better, and how sure that is.",
     "selftest": "Prove the score on your own scan: does it do what a score must do?",
     "calibrate": "Learn from readers' grades what a model's scores mean on their scale.",
     "measure": "Measure noise, its spectrum, detectability, patient size and dose; needs no model.",

@@ -26,13 +26,11 @@ Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON, not a
 Quiet: TypeAlias = Annotated[bool, typer.Option("--quiet", "-q", help="No summary, no progress.")]
 
 
-def check_form(output: Path | None, *forms: str) -> None:
+def check_form(output: Path | None, *forms: str, option: str = "--output") -> None:
     """Refuse before the work a file whose name ends in none of some forms.
 
     Raises:
         typer.BadParameter: naming the forms.
     """
     if output is not None and output.suffix.lower() not in forms:
-        raise typer.BadParameter(
-            f"{output} must end in {' or '.join(forms)}", param_hint="--output"
-        )
+        raise typer.BadParameter(f"{output} must end in {' or '.join(forms)}", param_hint=option)

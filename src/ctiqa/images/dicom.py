@@ -120,6 +120,7 @@ def _slice(fields: Fields, identity: Identity, pixels: DicomPixels) -> SliceHead
         notes=notes,
         normal=geometry.normal,
         position_mm=geometry.position_mm,
+        frame_of_reference_uid=fields.text("FrameOfReferenceUID"),
     )
 
 

@@ -40,6 +40,7 @@ class SliceHeader:
         notes: what a reader of the results should know of this slice, in words.
         normal: unit vector across the slice in patient coordinates (left, posterior, head).
         position_mm: centre of the first pixel in patient coordinates, None where unknown.
+        frame_of_reference_uid: of these coordinates (DICOM PS3.3, C.7.4.1); "" if unknown.
     """
 
     identity: Identity
@@ -53,6 +54,7 @@ class SliceHeader:
     notes: tuple[str, ...] = ()
     normal: tuple[float, float, float] | None = None
     position_mm: tuple[float, float, float] | None = None
+    frame_of_reference_uid: str = ""
 
     def load(self) -> CTSlice:
         """Decode the pixels now; may be called from several threads or processes.
