@@ -126,6 +126,7 @@ PAGES_ABOUT_ONE_SCAN = [
     ROOT / "docs" / "how-to" / "measure.md",
     ROOT / "docs" / "how-to" / "score.md",
     ROOT / "docs" / "how-to" / "simulate.md",
+    ROOT / "docs" / "how-to" / "tables.md",
 ]
 
 

@@ -77,7 +77,7 @@ def test_json_goes_to_stdout_on_request(measure: Callable[..., Any], scan: Path)
 
 
 @pytest.mark.parametrize(
-    "arguments", [["-o", "out.xlsx"], ["-o", "out"], ["--step", "0"], ["--threads", "0"]]
+    "arguments", [["-o", "out.txt"], ["-o", "out"], ["--step", "0"], ["--threads", "0"]]
 )
 def test_a_wrong_option_is_refused_before_any_work(
     measure: Callable[..., Any], scan: Path, arguments: list[str]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
+from hashlib import sha256
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -135,7 +136,14 @@ def test_an_option_is_stronger_than_its_twin_in_the_environment(
 
 @pytest.mark.parametrize(
     "arguments",
-    [["-o", "scores.xlsx"], ["-o", "scores"], ["--step", "0"], ["--batch", "none"], ["--threads"]],
+    [
+        ["-o", "scores.txt"],
+        ["--series-table", "series"],
+        ["--manifest", "m.txt"],
+        ["--step", "0"],
+        ["--batch", "none"],
+        ["--threads"],
+    ],
 )
 def test_a_wrong_option_is_refused_before_any_work(
     score: Callable[..., Any], scan: Path, arguments: list[str]
@@ -273,3 +281,16 @@ def test_no_name_and_no_identifier_of_a_patient_is_written(
     shown = score(scan, "--json", "--verbose")
     for word in ("Somebody", "4711", "19700101", "patient"):
         assert word not in shown.stdout + shown.stderr
+
+
+def test_a_manifest_knows_the_files_that_were_written(
+    score: Callable[..., Any], scan: Path, tmp_path: Path
+) -> None:
+    files = [tmp_path / "scores.parquet", tmp_path / "series.csv"]
+    manifest = tmp_path / "manifest.json"
+    shown = score(scan, "-o", files[0], "--series-table", files[1], "--manifest", manifest)
+    assert (shown.exit_code, shown.stdout) == (0, "")
+    written = json.loads(manifest.read_text("utf-8"))
+    digests = [sha256(path.read_bytes()).hexdigest() for path in files]
+    assert [each["sha256"] for each in written["outputs"]] == digests
+    assert (written["inputs"], written["images"], written["exit_status"]) == (1, 3, 0)

@@ -51,6 +51,11 @@ def test_without_a_clean_edge_nothing_is_claimed() -> None:
         assert math.isnan(edge_sigma_mm(hu, pixel_mm=0.7))
 
 
+def test_pixels_too_coarse_for_an_edge_show_none() -> None:
+    hu = chest_slice(level=0.5, pixel_mm=6.0, size=64).hu
+    assert math.isnan(edge_sigma_mm(hu, pixel_mm=6.0))
+
+
 def test_a_series_takes_the_median_of_the_slices_that_show_an_edge() -> None:
     air = np.full((512, 512), -1000, np.float32)
     slices = [(air, 0.7), *((disc(sigma, pixel_mm=0.7), 0.7) for sigma in (0.5, 0.8, 1.2))]

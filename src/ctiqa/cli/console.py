@@ -42,17 +42,16 @@ def hand_out(report: "Report", output: Path | None, *, as_json: bool) -> None:
 
     Args:
         report: scores or measurements.
-        output: ends in .csv or .json; None prints the table.
+        output: ends in one of :data:`ctiqa.outputs.forms.FORMS`; None prints the table.
         as_json: print JSON, whatever is written.
 
     Raises:
         WriteError: if something could not be written whole.
     """
-    from ctiqa.outputs import tables
+    from ctiqa.outputs import forms, tables
 
     if output is not None:
-        wants_json = output.suffix.lower() == ".json"
-        (tables.write_json if wants_json else tables.write_csv)(report, output)
+        forms.write_report(report, output)
     if as_json:
         emit(tables.as_json(report) + b"\n")
     elif output is None:

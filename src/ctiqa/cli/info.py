@@ -2,12 +2,20 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 __all__ = ["info"]
+
+
+class Written(StrEnum):
+    """Whose JSON a schema is of."""
+
+    SCORE = "score"
+    MEASURE = "measure"
 
 
 def info(
@@ -22,6 +30,9 @@ def info(
         Path | None, typer.Option(help="Write the drawings there, beside showing them.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write the card as JSON.")] = False,
+    schema: Annotated[
+        Written | None, typer.Option(help="Write the JSON Schema of that command's JSON instead.")
+    ] = None,
 ) -> None:
     """Show what a model says of itself, or draw Figures 1 to 3 of the paper from the code.
 
@@ -32,9 +43,16 @@ def info(
     ctiqa info
 
     ctiqa info --recipe recipes/paper2025.toml --svg figures.svg
+
+    ctiqa info --schema score
     """
     if svg is not None and recipe is None:
         raise typer.BadParameter("drawings need a recipe: add --recipe", param_hint="--svg")
+    if schema is not None:
+        from ctiqa.outputs.schema import SCHEMAS
+
+        print(json.dumps(SCHEMAS[schema](), indent=1))
+        return
     if recipe is not None:
         _draw(recipe, svg)
         return

@@ -4,7 +4,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ctiqa.cli.options import Json, Quiet, Scans, Table, WorkThreads, check_form
+from ctiqa.cli.options import (
+    HashPaths,
+    Json,
+    KeepNames,
+    PatientKey,
+    Quiet,
+    Scans,
+    Table,
+    WorkThreads,
+    check_table,
+    privacy_of,
+)
 
 if TYPE_CHECKING:
     from ctiqa.protocol.measured import Measured, MeasureReport
@@ -21,6 +32,9 @@ def measure(
     output: Table = None,
     step: Annotated[int, typer.Option(min=1, help="Measure every N-th slice of a series.")] = 1,
     threads: WorkThreads = None,
+    hash_paths: HashPaths = False,
+    keep_names: KeepNames = False,
+    patient_key: PatientKey = None,
     json: Json = False,
     quiet: Quiet = False,
     verbose: Annotated[
@@ -40,12 +54,15 @@ def measure(
 
     ctiqa measure a/ b.zip --step 5 -o measurements.json
     """
-    check_form(output, ".csv", ".json")
+    check_table(output)
+    privacy = privacy_of(hash_paths=hash_paths, keep_names=keep_names, patient_key=patient_key)
     from ctiqa.cli.console import hand_out, progress
     from ctiqa.protocol import measure_series
 
     with progress("Measuring", quiet=quiet) as advance:
-        report = measure_series.measure(list(inputs), step=step, threads=threads, progress=advance)
+        report = measure_series.measure(
+            list(inputs), step=step, threads=threads, progress=advance, privacy=privacy
+        )
     hand_out(report, output, as_json=json)
     if not quiet:
         _summarise(report, verbose=verbose)

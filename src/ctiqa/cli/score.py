@@ -1,12 +1,26 @@
 """Score scans from the command line."""
 
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ctiqa.cli.options import Json, Model, Quiet, Scans, Table, WorkThreads, check_form
+from ctiqa.cli.options import (
+    HashPaths,
+    Json,
+    KeepNames,
+    Model,
+    PatientKey,
+    Quiet,
+    Scans,
+    Table,
+    WorkThreads,
+    check_form,
+    check_table,
+    privacy_of,
+)
 
 if TYPE_CHECKING:
     from ctiqa.scoring.calibration import Calibration
@@ -19,9 +33,16 @@ _SHOWN = 10
 
 
 def score(
+    context: typer.Context,
     inputs: Scans,
     *,
     output: Table = None,
+    series_table: Annotated[
+        Path | None, typer.Option(help="Write one row for each series, in the forms of -o.")
+    ] = None,
+    manifest: Annotated[
+        Path | None, typer.Option(help="Write how the results were made, and their sha256 (.json).")
+    ] = None,
     model: Model = None,
     calibration: Annotated[
         Path | None,
@@ -38,6 +59,9 @@ def score(
         ),
     ] = None,
     threads: WorkThreads = None,
+    hash_paths: HashPaths = False,
+    keep_names: KeepNames = False,
+    patient_key: PatientKey = None,
     json: Json = False,
     quiet: Quiet = False,
     verbose: Annotated[
@@ -59,11 +83,17 @@ def score(
     ctiqa score scan/ --model mine.onnx --device cuda -o scores.csv
 
     ctiqa score scan/ --calibration calibration.json -o scores.csv
+
+    ctiqa score scan/ -o scores.xlsx --series-table series.parquet --manifest manifest.json
     """
-    check_form(output, ".csv", ".json")
+    check_table(output)
+    check_table(series_table, option="--series-table")
+    check_form(manifest, ".json", option="--manifest")
+    privacy = privacy_of(hash_paths=hash_paths, keep_names=keep_names, patient_key=patient_key)
     from ctiqa.cli.console import hand_out, progress
     from ctiqa.scoring import predict
 
+    started = datetime.now(UTC)
     with progress("Scoring", quiet=quiet) as advance:
         report = predict.score(
             list(inputs),
@@ -74,8 +104,20 @@ def score(
             threads=threads,
             progress=advance,
             calibration=calibration,
+            privacy=privacy,
         )
     hand_out(report, output, as_json=json)
+    if series_table is not None:
+        from ctiqa.outputs.forms import write_report
+        from ctiqa.outputs.sheet import series_of
+
+        write_report(series_of(report), series_table)
+    if manifest is not None:
+        from ctiqa.outputs.manifest import Manifest
+
+        outputs = (output, series_table)
+        made = Manifest.of(report, context.params, started=started, outputs=outputs)
+        made.write(manifest)
     if not quiet:
         _summarise(report, verbose=verbose)
     if report.refused:

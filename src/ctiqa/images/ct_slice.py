@@ -6,6 +6,8 @@ from typing import Self, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from ctiqa.images.patient import NOBODY, Patient
+
 __all__ = ["AIR_HU", "Acquisition", "CTSlice", "FloatImage", "Identity", "Mask"]
 
 FloatImage: TypeAlias = npt.NDArray[np.float32]
@@ -18,8 +20,10 @@ AIR_HU = -1000.0
 class Identity:
     """Which image this is, so that every number can be traced back to it.
 
-    ``path`` is relative to the input that the user gave. ``patient_key`` is a pseudonym (twelve hex
-    digits of a SHA-256), never the identifier itself. ``frame`` counts from 1 in a multi-frame.
+    ``path`` is relative to the input that the user gave. ``frame`` counts from 1 in a multi-frame.
+    ``patient_key`` (twelve hex digits of a SHA-256) tells patients apart within a corpus; whoever
+    can try every identifier undoes it, so no result holds it. ``patient`` says whose image it is
+    and cannot be shown; ``patient_hash`` is its keyed hash, None where nobody gave a secret.
     """
 
     path: str
@@ -29,6 +33,8 @@ class Identity:
     instance_number: int | None = None
     frame: int | None = None
     patient_key: str = ""
+    patient: Patient = NOBODY
+    patient_hash: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

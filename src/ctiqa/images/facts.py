@@ -1,12 +1,16 @@
 """Read from a header who, how and where a slice is."""
 
 import hashlib
+import re
+from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 
 from ctiqa.images.ct_slice import Acquisition, Identity
 from ctiqa.images.header import Fields
+from ctiqa.images.patient import Patient, folded
 from ctiqa.images.refusal import RefusedError
 
 __all__ = [
@@ -26,6 +30,15 @@ Vector: TypeAlias = tuple[float, float, float]
 
 _PHANTOM_MM: Final = {"113690": 160.0, "113691": 320.0}
 
+_NAMES: Final = ("PatientName", "OtherPatientNames", "ReferringPhysicianName")
+_NUMBERS: Final = (
+    "PatientID",
+    "OtherPatientIDs",
+    "PatientBirthDate",
+    "AccessionNumber",
+    "InstitutionName",
+)
+
 
 class Geometry(NamedTuple):
     """Where a slice lies, in the patient's coordinates (left, posterior, head) in mm."""
@@ -39,6 +52,9 @@ class Geometry(NamedTuple):
 
 def patient_key(patient_id: str) -> str:
     """Return a pseudonym: the first twelve hex digits of the SHA-256 of an identifier.
+
+    For corpora, which hold the images themselves. It has no key, so that whoever can try every
+    identifier undoes it: results carry :meth:`Patient.hashed` or nothing.
 
     >>> patient_key("LIDC-IDRI-0001")
     '3bb5d67ab461'
@@ -57,6 +73,7 @@ def identity_of(fields: Fields, path: str) -> Identity:
         sop_instance_uid=fields.text("SOPInstanceUID"),
         instance_number=fields.integer("InstanceNumber"),
         patient_key=patient_key(patient) if patient else "",
+        patient=_patient(fields),
     )
 
 
@@ -105,6 +122,30 @@ def geometry_of(fields: Fields) -> Geometry:
     if normal is None:
         notes.append("taken as axial, since the header names no orientation")
     return Geometry(float(spacing[0]), normal, position, z_mm, tuple(notes))
+
+
+def _patient(fields: Fields) -> Patient:
+    """Return whose image a header says it is."""
+    words = frozenset((*_names(fields), *_numbers(fields)))
+    return _one_patient(fields.text("PatientID"), fields.text("IssuerOfPatientID"), words)
+
+
+# The thousands of slices of one study share one object.
+_one_patient = lru_cache(maxsize=256)(Patient)
+
+
+def _names(fields: Fields) -> Iterator[str]:
+    for keyword in _NAMES:
+        parts = re.split(r"[\^=\s,/]+", fields.text(keyword))
+        yield from (word for word in map(folded, parts) if len(word) > 1)
+
+
+def _numbers(fields: Fields) -> Iterator[str]:
+    """Yield what singles a person out; shorter numbers do not, and every folder has a file 12."""
+    others = (Fields((item,)) for item in fields.items("OtherPatientIDsSequence"))
+    texts = [text for keyword in _NUMBERS for text in fields.texts(keyword)]
+    texts += [other.text("PatientID") for other in others]
+    yield from (word for word in map(folded, texts) if len(word) > 3)
 
 
 def _ctdi_phantom_mm(fields: Fields) -> float | None:

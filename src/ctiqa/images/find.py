@@ -56,9 +56,7 @@ def find_files(inputs: Sequence[Path | str]) -> Iterator[Found | Refusal]:
                 seen.add(key)
             yield found
         if nothing:
-            yield Refusal(
-                item.name or str(item), "it holds no image; give the folder of the images"
-            )
+            yield Refusal(_relative(item, root), "it holds no image; give the folder of the images")
 
 
 def is_nifti(name: str) -> bool:
@@ -70,9 +68,9 @@ def _found_in(item: Path, root: Path) -> Iterator[Found | Refusal]:
     try:
         is_folder = S_ISDIR(item.stat().st_mode)
     except FileNotFoundError:
-        yield Refusal(str(item), "no such file or folder; check the path")
+        yield Refusal(_relative(item, root), "no such file or folder; check the path")
     except (OSError, ValueError) as error:
-        yield Refusal(str(item), unreadable(error))
+        yield Refusal(_relative(item, root), unreadable(error))
     else:
         yield from _from_folder(item, root) if is_folder else _from_file(item, root)
 

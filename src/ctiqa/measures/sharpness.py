@@ -22,6 +22,8 @@ _ROUGH_HU = 120.0
 _SKIN_MM = 1.2
 _AIR_MM = 3.5
 _FEWEST_PROFILES = 40
+# An edge has four unknowns; of coarse pixels so few reach into skin that fat has not begun.
+_FEWEST_POINTS = 4
 
 Numbers = npt.NDArray[np.float64]
 
@@ -93,6 +95,8 @@ def edge_sigma_mm(hu: FloatImage, *, pixel_mm: float) -> float:
         return float("nan")
     near = (spread.distance_mm > -_AIR_MM) & (spread.distance_mm < _SKIN_MM)
     x, y = spread.distance_mm[near], spread.hu[near]
+    if len(x) < _FEWEST_POINTS:
+        return float("nan")
 
     def edge(x: Numbers, air: float, step: float, middle: float, sigma: float) -> Numbers:
         return np.asarray(air + step * special.ndtr((x - middle) / sigma))

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 from collections.abc import Iterable, Sequence
 from io import StringIO
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any, Protocol
 
 from ctiqa.files import write_whole
 
-__all__ = ["Report", "as_csv", "as_json", "write_csv", "write_json"]
+__all__ = ["Report", "as_csv", "as_json", "known", "write_csv", "write_json"]
 
 _FORMULA = ("=", "+", "-", "@")
 
@@ -44,7 +45,8 @@ def as_csv(report: Report) -> bytes:
 
 def as_json(report: Report) -> bytes:
     """Return the whole report as JSON; unknown values are null."""
-    return _encode(json.dumps(report.to_dict(), ensure_ascii=False, allow_nan=False, indent=1))
+    plain = _plain(report.to_dict())
+    return _encode(json.dumps(plain, ensure_ascii=False, allow_nan=False, indent=1))
 
 
 def write_csv(report: Report, path: Path | str) -> None:
@@ -65,8 +67,31 @@ def write_json(report: Report, path: Path | str) -> None:
     write_whole(Path(path), as_json(report) + b"\n")
 
 
+def known(value: object) -> object:
+    r"""Return a cell as any form can hold it.
+
+    A number that is none becomes None; odd bytes of a file name that is no Unicode are spelt out.
+
+    >>> known(float("nan")), known("\udcff.dcm")
+    (None, '\\udcff.dcm')
+    """
+    if isinstance(value, str):
+        return _encode(value).decode()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def _cell(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    told = known(value)
+    return f"'{told}" if isinstance(told, str) and told.startswith(_FORMULA) else told
+
+
+def _plain(value: Any) -> Any:
+    """Return plain data without numbers that JSON cannot hold."""
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _encode(text: str) -> bytes:

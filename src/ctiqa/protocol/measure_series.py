@@ -12,6 +12,7 @@ from ctiqa.measures.spectrum import NoiseSpectrum
 from ctiqa.protocol.measure_slice import CUT_OFF_MM, known, measure_slice, texture
 from ctiqa.protocol.measured import D_PRIME, FIGURES, NOISE, Measured, MeasureReport
 from ctiqa.scoring.intake import Inputs, Waiting, take_in
+from ctiqa.scoring.privacy import DISCREET, Privacy
 from ctiqa.scoring.workers import cores, in_order
 
 __all__ = ["measure"]
@@ -28,6 +29,7 @@ def measure(
     progress: Callable[[int, int | None], None] | None = None,
     hu: bool = False,
     pixel_mm: float | None = None,
+    privacy: Privacy = DISCREET,
 ) -> MeasureReport:
     """Return what can be measured on every slice without a model, summed up by series and exam.
 
@@ -41,6 +43,7 @@ def measure(
         progress: is told how many slices are done and how many there are.
         hu: says of an array that it holds Hounsfield units.
         pixel_mm: side of an array's pixel.
+        privacy: what the report may tell of patients; nothing, if nobody says otherwise.
 
     Raises:
         ReadError: if the inputs hold nothing to look at.
@@ -49,7 +52,7 @@ def measure(
     threads = cores() if threads is None else threads
     if min(step, threads) < 1:
         raise ValueError("step and threads are at least 1")
-    intake = take_in(inputs, size=None, step=step, hu=hu, pixel_mm=pixel_mm)
+    intake = take_in(inputs, size=None, step=step, hu=hu, pixel_mm=pixel_mm, privacy=privacy)
     rows: list[Measured] = []
     groups: dict[tuple[int | str, ...], _Group] = {}
 
@@ -137,7 +140,7 @@ def _exams(groups: Iterable[_Group]) -> tuple[Measured, ...]:
         exams.append(
             Measured(
                 level="exam",
-                identity=Identity("", slices[0].identity.study_instance_uid),
+                identity=replace(_shared(slices[0].identity), series_instance_uid=""),
                 slices=len(rows),
                 status="measured" if rows else "not_measured",
                 figures={name: fmean(each) for name, each in values.items() if each},
@@ -163,7 +166,12 @@ def _counted(rows: list[Measured]) -> list[str]:
 
 
 def _shared(identity: Identity) -> Identity:
-    return Identity("", identity.study_instance_uid, identity.series_instance_uid)
+    return Identity(
+        path="",
+        study_instance_uid=identity.study_instance_uid,
+        series_instance_uid=identity.series_instance_uid,
+        patient_hash=identity.patient_hash,
+    )
 
 
 def _refused(refusal: Refusal) -> Measured:

@@ -9,7 +9,16 @@ from ctiqa.measures.detectability import TASKS
 from ctiqa.measures.global_noise import NOISE_VARIANTS
 from ctiqa.measures.spectrum import NoiseSpectrum
 
-__all__ = ["COLUMNS", "D_PRIME", "FIGURES", "NOISE", "Figures", "MeasureReport", "Measured"]
+__all__ = [
+    "COLUMNS",
+    "D_PRIME",
+    "FIGURES",
+    "NOISE",
+    "PATIENT_COLUMNS",
+    "Figures",
+    "MeasureReport",
+    "Measured",
+]
 
 SCHEMA_VERSION: Final = 1
 
@@ -58,6 +67,9 @@ COLUMNS = (
 )
 """Columns of a table of measurements, in order; later versions add to its end and rename none."""
 
+PATIENT_COLUMNS: Final = ("patient_hash",)
+"""The column that follows where the user gave a secret to hash patients with."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
@@ -88,7 +100,10 @@ class Measured:
     spectrum: NoiseSpectrum | None = None
 
     def row(self) -> dict[str, Any]:
-        """Return the columns of a table, in order, None or "" where nothing is known."""
+        """Return the columns of a table, in order, None or "" where nothing is known.
+
+        The hash of the patient is among them only where there is one.
+        """
         values = asdict(self.identity) | asdict(self.acquisition)
         values |= {name: self.figures.get(name) for name in FIGURES}
         values |= {
@@ -99,7 +114,8 @@ class Measured:
             "reasons": "; ".join(self.reasons),
             "pixel_mm": self.pixel_mm,
         }
-        return {name: values[name] for name in COLUMNS}
+        hashed = self.identity.patient_hash is not None
+        return {name: values[name] for name in (*COLUMNS, *(PATIENT_COLUMNS if hashed else ()))}
 
     def to_dict(self) -> dict[str, Any]:
         """Return the same as plain data that JSON can hold, with the noise power spectrum."""
@@ -140,8 +156,9 @@ class MeasureReport:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns of its table."""
-        return COLUMNS
+        """The columns of its table, the hash of the patient only where a secret was given."""
+        hashed = any(each.identity.patient_hash is not None for each in self.slices)
+        return (*COLUMNS, *(PATIENT_COLUMNS if hashed else ()))
 
     def table(self) -> Iterable[Iterable[object]]:
         """Return the cells of each row: slices, then series, then exams."""

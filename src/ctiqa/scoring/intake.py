@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator, Sequence, Sized
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias, TypeGuard
@@ -15,6 +15,7 @@ from ctiqa.images.ct_slice import Acquisition, CTSlice, FloatImage, Identity, Ma
 from ctiqa.images.refusal import Refusal
 from ctiqa.images.series import Reading, Series, read
 from ctiqa.images.slice_header import SliceHeader
+from ctiqa.scoring.privacy import DISCREET, Discretion, Privacy
 
 __all__ = ["Inputs", "Intake", "Waiting", "take_in"]
 
@@ -48,6 +49,7 @@ def take_in(
     step: int = 1,
     hu: bool = False,
     pixel_mm: float | None = None,
+    privacy: Privacy = DISCREET,
 ) -> Intake:
     """Return the slices that ``inputs`` hold, none of them decoded yet.
 
@@ -58,6 +60,7 @@ def take_in(
         step: take every how many slices of a series.
         hu: says of an array that it holds Hounsfield units.
         pixel_mm: side of an array's pixel.
+        privacy: what may be told of patients.
 
     Raises:
         ReadError: if ``inputs`` are nothing of this kind, or an array whose unit nobody told.
@@ -65,14 +68,14 @@ def take_in(
     if isinstance(inputs, np.ndarray):
         return _from_array(inputs[::step] if inputs.ndim == 3 else inputs, size, hu, pixel_mm)
     if isinstance(inputs, str | os.PathLike) or _are_paths(inputs):
-        return _from_reading(read(inputs, size=size), size, step)
+        return _from_reading(read(inputs, size=size), size, step, privacy)
     if isinstance(inputs, Reading | Series):
         reading = Reading((inputs,), ()) if isinstance(inputs, Series) else inputs
-        return _from_reading(reading, size, step)
+        return _from_reading(reading, size, step, privacy)
     if not isinstance(inputs, Iterable):
         raise ReadError(_foreign(inputs))
     total = -(-len(inputs) // step) if isinstance(inputs, Sized) else None
-    return Intake(_from_slices(islice(inputs, 0, None, step), size), total)
+    return Intake(_from_slices(islice(inputs, 0, None, step), size, privacy), total)
 
 
 def _are_paths(inputs: object) -> TypeGuard[Sequence[str | Path]]:
@@ -81,21 +84,32 @@ def _are_paths(inputs: object) -> TypeGuard[Sequence[str | Path]]:
     )
 
 
-def _from_reading(reading: Reading, size: int | None, step: int) -> Intake:
+def _from_reading(reading: Reading, size: int | None, step: int, privacy: Privacy) -> Intake:
+    identities = [header.identity for series in reading.series for header in series.headers]
+    identities += [one.identity for one in reading.refusals if one.identity is not None]
+    discretion = Discretion(privacy, (identity.patient for identity in identities))
     waiting = [
-        Waiting(header if header.size == size else header.fitted(size), (number,), series.notes)
+        Waiting(
+            replace(
+                header if header.size == size else header.fitted(size),
+                identity=discretion.of(header.identity),
+            ),
+            (number,),
+            series.notes,
+        )
         for number, series in enumerate(reading.series)
         for header in series.headers[::step]
     ]
-    return Intake(waiting, len(waiting), reading.refusals)
+    return Intake(waiting, len(waiting), tuple(map(discretion.refusal, reading.refusals)))
 
 
-def _from_slices(slices: Iterable[object], size: int | None) -> Iterator[Waiting]:
+def _from_slices(slices: Iterable[object], size: int | None, privacy: Privacy) -> Iterator[Waiting]:
+    discretion = Discretion(privacy)
     for each in slices:
         if not isinstance(each, CTSlice):
             raise ReadError(_foreign(each))
         header = SliceHeader(
-            identity=each.identity,
+            identity=discretion.of(each.identity),
             acquisition=each.acquisition,
             pixel_mm=each.pixel_mm,
             z_mm=each.z_mm,

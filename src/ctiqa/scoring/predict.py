@@ -17,6 +17,7 @@ from ctiqa.scoring.applicability import judge
 from ctiqa.scoring.calibration import Calibration
 from ctiqa.scoring.intake import Inputs, Waiting, take_in
 from ctiqa.scoring.interval import around
+from ctiqa.scoring.privacy import DISCREET, Privacy
 from ctiqa.scoring.result import PART_COLUMNS, ScoreReport, SeriesSummary, SliceResult
 from ctiqa.scoring.scorer import Scorer
 from ctiqa.scoring.workers import cores, in_order
@@ -41,6 +42,7 @@ def score(
     hu: bool = False,
     pixel_mm: float | None = None,
     calibration: Calibration | Path | str | None = None,
+    privacy: Privacy = DISCREET,
 ) -> ScoreReport:
     """Return a score for every slice, its noise beside it, and a summary of every series.
 
@@ -61,6 +63,7 @@ def score(
         hu: says of an array that it holds Hounsfield units.
         pixel_mm: side of an array's pixel.
         calibration: what 'ctiqa calibrate' wrote, a file or open already: adds readers' grades.
+        privacy: what the report may tell of patients; nothing, if nobody says otherwise.
 
     Raises:
         ReadError: if the inputs hold nothing to look at.
@@ -73,7 +76,8 @@ def score(
     if min(step, batch, threads) < 1:
         raise ValueError("step, batch and threads are at least 1")
     grader = _grader(calibration, scorer)
-    intake = take_in(inputs, size=scorer.card.size, step=step, hu=hu, pixel_mm=pixel_mm)
+    size = scorer.card.size
+    intake = take_in(inputs, size=size, step=step, hu=hu, pixel_mm=pixel_mm, privacy=privacy)
     rows: list[SliceResult] = []
     series: dict[tuple[int | str, ...], tuple[list[SliceResult], tuple[str, ...]]] = {}
     batches = _batched(intake.waiting, batch)
@@ -178,5 +182,5 @@ def _refused(refusal: Refusal, scorer: Scorer) -> SliceResult:
 def _identity(identity: Identity, scorer: Scorer) -> dict[str, Any]:
     """Return which image and which model a row speaks of; never whose image it is."""
     facts = asdict(identity) | {"model": scorer.card.name, "model_sha256": scorer.sha256}
-    del facts["patient_key"]
+    del facts["patient_key"], facts["patient"]
     return facts

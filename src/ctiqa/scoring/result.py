@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from statistics import fmean, median, quantiles
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias, get_args, get_type_hints
 
 from ctiqa.card import Card
 from ctiqa.errors import CtiqaError
@@ -17,6 +17,7 @@ __all__ = [
     "INTERVAL_COLUMNS",
     "MEANING",
     "PART_COLUMNS",
+    "PATIENT_COLUMNS",
     "READER_COLUMNS",
     "ScoreReport",
     "SeriesSummary",
@@ -68,17 +69,8 @@ INTERVAL_COLUMNS = ("score_low", "score_high")
 READER_COLUMNS = ("reader_score", "reader_low", "reader_high")
 """Columns that follow where a calibration to readers was given, and nowhere else."""
 
-_NUMBERS = (
-    "z_mm",
-    "score",
-    "noise_hu",
-    "kvp",
-    "tube_current_ma",
-    "ctdivol_mgy",
-    "slice_thickness_mm",
-    "pixel_mm",
-)
-_KNOWN_NUMBERS = {*_NUMBERS, *PART_COLUMNS.values(), *INTERVAL_COLUMNS, *READER_COLUMNS}
+PATIENT_COLUMNS = ("patient_hash",)
+"""The column that follows where the user gave a secret to hash patients with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +91,8 @@ class SliceResult:
             tells the exact share); None where the model does not know. ``score_high`` likewise.
         reader_score: what readers would say, on their scale; None without a calibration.
         reader_low: lower end of its interval; ``reader_high`` likewise.
+        patient_hash: equal for all visits of a patient, "" where the header names none; None where
+            nobody gave a secret.
     """
 
     path: str
@@ -132,6 +126,7 @@ class SliceResult:
     reader_score: float | None = None
     reader_low: float | None = None
     reader_high: float | None = None
+    patient_hash: str | None = None
 
     def row(self, columns: Iterable[str] = COLUMNS) -> dict[str, Any]:
         """Return the columns of a table, in order, the reasons joined with "; "."""
@@ -151,6 +146,7 @@ class SeriesSummary:
         score_p5: 5th percentile of the scores; ``score_p95`` likewise.
         worst: path, SOP Instance UID, z and score of the lowest score; ``best`` likewise.
         notes: what the reader saw in the series as a whole (repeated positions, a tilt).
+        patient_hash: as in :class:`SliceResult`.
     """
 
     study_instance_uid: str
@@ -167,6 +163,7 @@ class SeriesSummary:
     worst: dict[str, Any] | None = None
     best: dict[str, Any] | None = None
     notes: tuple[str, ...] = ()
+    patient_hash: str | None = None
 
     @classmethod
     def of(cls, results: Iterable[SliceResult], *, notes: tuple[str, ...] = ()) -> Self:
@@ -197,6 +194,7 @@ class SeriesSummary:
             worst=_place(ordered[0]) if ordered else None,
             best=_place(ordered[-1]) if ordered else None,
             notes=notes,
+            patient_hash=rows[0].patient_hash,
         )
 
 
@@ -229,10 +227,12 @@ class ScoreReport:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns of its table: parts and interval if the model tells, grades if calibrated."""
+        """The columns of its table; those after :data:`COLUMNS` only where they hold something."""
         parts = (PART_COLUMNS[part] for part in self.card.parts if part in PART_COLUMNS)
         interval = INTERVAL_COLUMNS if self.card.interval else ()
-        return (*COLUMNS, *parts, *interval, *(READER_COLUMNS if self.calibration else ()))
+        readers = READER_COLUMNS if self.calibration else ()
+        hashed = any(row.patient_hash is not None for row in self.slices)
+        return (*COLUMNS, *parts, *interval, *readers, *(PATIENT_COLUMNS if hashed else ()))
 
     @property
     def refused(self) -> tuple[SliceResult, ...]:
@@ -249,7 +249,12 @@ class ScoreReport:
         model = self.card.to_dict()
         del model["schema_version"], model["recipe"]
         # An uncalibrated score has nothing to do with readers, not even the names of columns.
-        optional = {*PART_COLUMNS.values(), *INTERVAL_COLUMNS, *READER_COLUMNS}
+        optional = {
+            *PART_COLUMNS.values(),
+            *INTERVAL_COLUMNS,
+            *READER_COLUMNS,
+            *PATIENT_COLUMNS,
+        }
         hidden = optional.difference(self.columns)
         slices = [_without(asdict(row), hidden) for row in self.slices]
         calibrated = {} if self.calibration is None else {"calibration": self.calibration.to_dict()}
@@ -261,7 +266,7 @@ class ScoreReport:
             "step": self.step,
             "model": {"name": self.card.name, "sha256": self.model_sha256, "card": model},
             **calibrated,
-            "series": [asdict(summary) for summary in self.series],
+            "series": [_without(asdict(summary), hidden) for summary in self.series],
             "slices": slices,
         }
 
@@ -279,7 +284,8 @@ class ScoreReport:
             ) from error
         columns = self.columns
         frame = pd.DataFrame([row.row(columns) for row in self.slices], columns=list(columns))
-        numbers = [name for name in columns if name in _KNOWN_NUMBERS]
+        hints = get_type_hints(SliceResult)
+        numbers = [name for name in columns if float in get_args(hints[name])]
         return frame.astype(dict.fromkeys(numbers, float) | {"instance_number": "Int64"})
 
 
