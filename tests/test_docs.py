@@ -124,6 +124,7 @@ def run(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
 PAGES_ABOUT_ONE_SCAN = [
     ROOT / "docs" / "start.md",
     ROOT / "docs" / "how-to" / "measure.md",
+    ROOT / "docs" / "how-to" / "report.md",
     ROOT / "docs" / "how-to" / "score.md",
     ROOT / "docs" / "how-to" / "simulate.md",
     ROOT / "docs" / "how-to" / "tables.md",

@@ -12,6 +12,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import nibabel
 import numpy as np
 import onnx
 import pytest
@@ -294,3 +295,43 @@ def test_a_manifest_knows_the_files_that_were_written(
     digests = [sha256(path.read_bytes()).hexdigest() for path in files]
     assert [each["sha256"] for each in written["outputs"]] == digests
     assert (written["inputs"], written["images"], written["exit_status"]) == (1, 3, 0)
+
+
+def test_a_report_is_a_page_beside_the_table_for_a_folder_a_zip_and_a_volume(
+    score: Callable[..., Any], scan: Path, tmp_path: Path
+) -> None:
+    zipped, volume = tmp_path / "scan.zip", tmp_path / "scan.nii"
+    with zipfile.ZipFile(zipped, "w") as packed:
+        for file in scan.iterdir():
+            packed.write(file, file.name)
+    stack = np.stack([water(number) - np.int16(1024) for number in range(3)], axis=-1)
+    stack[:4] = -1000
+    nibabel.save(nibabel.Nifti1Image(stack, np.diag([0.75, 0.75, 1, 1])), volume)
+    written = {}
+    for given in (scan, zipped, volume):
+        folder = tmp_path / f"pages-{given.name}"
+        shown = score(given, "--report", folder)
+        assert shown.exit_code == 0, shown.stderr
+        assert len(rows_of(shown.stdout)) == 3
+        (written[given],) = folder.iterdir()
+        assert f"Report: {written[given]}" in shown.stderr
+    assert written[scan].name == written[zipped].name
+    assert all(page.read_text("utf-8").count("data:image/png") == 3 for page in written.values())
+
+
+def test_a_series_without_a_score_gets_no_page_and_the_code_is_1(
+    score: Callable[..., Any], scan: Path, write_dicom: WriteDicom, tmp_path: Path
+) -> None:
+    write_dicom("scan/blank.dcm", np.zeros((64, 64), np.int16), SeriesInstanceUID="1.2.3.4")
+    shown = score(scan, "--report", tmp_path / "pages")
+    assert shown.exit_code == 1
+    assert "ctiqa: 1.2.3.4: no slice was scored" in shown.stderr
+    assert len(rows_of(shown.stdout)) == 4
+    assert len(list((tmp_path / "pages").glob("series-*.html"))) == 1
+
+
+def test_a_report_into_a_file_is_refused_before_any_work(
+    score: Callable[..., Any], scan: Path
+) -> None:
+    shown = score(scan, "--report", scan / "0.dcm")
+    assert (shown.exit_code, shown.stdout) == (2, "")

@@ -103,3 +103,23 @@ def test_text_in_any_character_set_is_one_printable_line(write_dicom: Any) -> No
     acquisition = read(path).series[0].headers[0].acquisition
     assert acquisition.kernel == "Bé30f"
     assert acquisition.manufacturer == "Müller"
+
+
+@pytest.mark.parametrize(
+    ("elements", "acquired"),
+    [
+        ({"AcquisitionDate": b"20240229", "SeriesDate": b"20240301"}, "2024-02-29"),
+        ({"AcquisitionDate": b"2024.02.29"}, "2024-02-29"),
+        ({"AcquisitionDateTime": b"20240229115959.5+0100"}, "2024-02-29"),
+        ({"FrameAcquisitionDateTime": b"20240229", "SeriesDate": b"20240301"}, "2024-02-29"),
+        ({"AcquisitionDate": b"20230229", "SeriesDate": b"20240301"}, "2024-03-01"),
+        ({"AcquisitionDate": b"2024W091"}, ""),
+        ({"AcquisitionDate": b"202402"}, ""),
+        ({"PatientBirthDate": "19700101"}, ""),
+    ],
+)
+def test_the_day_of_the_scan_is_read_and_a_day_that_is_none_is_unknown(
+    write_dicom: Any, elements: dict[str, Any], acquired: str
+) -> None:
+    path = write_dicom("a.dcm", **elements)
+    assert read(path).series[0].headers[0].acquisition.acquired == acquired

@@ -282,3 +282,13 @@ def test_no_name_and_no_identifier_of_a_patient_is_in_a_result(model: Path, scan
     assert "Somebody" not in words
     assert "4711" not in words
     assert ctiqa.read(scan).series[0].headers[0].identity.patient_key not in words
+
+
+def test_rows_stand_by_series_however_the_slices_come(model: Path, make_slice: MakeSlice) -> None:
+    slices = [make_slice(number=number, series=f"1.{number % 2}") for number in range(5)]
+    report = score(iter(slices), model=model)
+    found = {
+        summary.series_instance_uid: [row.instance_number for row in rows]
+        for summary, rows in report.by_series()
+    }
+    assert found == {"1.0": [0, 2, 4], "1.1": [1, 3]}

@@ -48,6 +48,12 @@ def score(
         Path | None,
         typer.Option(help="Add readers' grades by what 'ctiqa calibrate' wrote for this model."),
     ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            file_okay=False, writable=True, help="Write a page of HTML for each series there."
+        ),
+    ] = None,
     device: Annotated[
         str, typer.Option("--device", "-d", envvar="CTIQA_DEVICE", help="cpu, cuda or cuda:1.")
     ] = "cpu",
@@ -85,20 +91,27 @@ def score(
     ctiqa score scan/ --calibration calibration.json -o scores.csv
 
     ctiqa score scan/ -o scores.xlsx --series-table series.parquet --manifest manifest.json
+
+    ctiqa score scan/ --report pages/ -o scores.csv
     """
     check_table(output)
     check_table(series_table, option="--series-table")
     check_form(manifest, ".json", option="--manifest")
     privacy = privacy_of(hash_paths=hash_paths, keep_names=keep_names, patient_key=patient_key)
-    from ctiqa.cli.console import hand_out, progress
+    from ctiqa.cli.console import hand_out, progress, stderr
+    from ctiqa.images.series import read
     from ctiqa.scoring import predict
 
+    if report is not None:  # what it needs is missed before the work
+        from ctiqa.outputs.report import loader, write_report
+        from ctiqa.scoring.privacy import discreet
     started = datetime.now(UTC)
+    scorer = predict.Scorer(model, device=device, threads=1)
     with progress("Scoring", quiet=quiet) as advance:
-        report = predict.score(
-            list(inputs),
-            model=model,
-            device=device,
+        reading = read(inputs, size=scorer.card.size)
+        scores = predict.score(
+            reading,
+            model=scorer,
             step=step,
             batch=batch,
             threads=threads,
@@ -106,21 +119,26 @@ def score(
             calibration=calibration,
             privacy=privacy,
         )
-    hand_out(report, output, as_json=json)
+    hand_out(scores, output, as_json=json)
     if series_table is not None:
-        from ctiqa.outputs.forms import write_report
+        from ctiqa.outputs.forms import write_report as write_table
         from ctiqa.outputs.sheet import series_of
 
-        write_report(series_of(report), series_table)
+        write_table(series_of(scores), series_table)
+    if not quiet:
+        _summarise(scores, verbose=verbose)
+    written: tuple[Path, ...] = ()
+    if report is not None:
+        written = write_report(scores, report, load=loader(discreet(reading, privacy)))
+        if not quiet:
+            stderr().print("\n".join(f"Report: {path}" for path in written[-1:]))
     if manifest is not None:
         from ctiqa.outputs.manifest import Manifest
 
-        outputs = (output, series_table)
-        made = Manifest.of(report, context.params, started=started, outputs=outputs)
+        outputs = (output, series_table, *written)
+        made = Manifest.of(scores, context.params, started=started, outputs=outputs)
         made.write(manifest)
-    if not quiet:
-        _summarise(report, verbose=verbose)
-    if report.refused:
+    if scores.refused:
         raise typer.Exit(1)
 
 

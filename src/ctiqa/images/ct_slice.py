@@ -41,7 +41,8 @@ class Identity:
 class Acquisition:
     """How the slice was made, as its header tells it; None or "" where the header is silent.
 
-    ``ctdi_phantom_mm`` is the diameter of the phantom that ``ctdivol_mgy`` speaks of.
+    ``ctdi_phantom_mm`` is the diameter of the phantom that ``ctdivol_mgy`` speaks of; ``acquired``
+    is the day of the scan, ISO 8601.
     """
 
     kvp: float | None = None
@@ -53,6 +54,7 @@ class Acquisition:
     scanner: str = ""
     body_part: str = ""
     ctdi_phantom_mm: float | None = None
+    acquired: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -3,6 +3,8 @@
 import hashlib
 import re
 from collections.abc import Iterator
+from contextlib import suppress
+from datetime import date
 from functools import lru_cache
 from typing import Final, NamedTuple, TypeAlias
 
@@ -27,6 +29,14 @@ __all__ = [
 SAME_SIDE: Final = 1e-3
 
 Vector: TypeAlias = tuple[float, float, float]
+
+# The best one first; the two in the middle stand in enhanced images.
+_DATES: Final = (
+    "AcquisitionDate",
+    "FrameAcquisitionDateTime",
+    "AcquisitionDateTime",
+    "SeriesDate",
+)
 
 _PHANTOM_MM: Final = {"113690": 160.0, "113691": 320.0}
 
@@ -90,6 +100,7 @@ def acquisition_of(fields: Fields) -> Acquisition:
         scanner=fields.text("ManufacturerModelName"),
         body_part=fields.text("BodyPartExamined"),
         ctdi_phantom_mm=_ctdi_phantom_mm(fields),
+        acquired=_acquired(fields),
     )
 
 
@@ -152,6 +163,20 @@ def _ctdi_phantom_mm(fields: Fields) -> float | None:
     """Return the diameter of the dosimetry phantom (DICOM PS3.16, CID 4052), None where unnamed."""
     items = fields.items("CTDIPhantomTypeCodeSequence")
     return _PHANTOM_MM.get(Fields(items[:1]).text("CodeValue")) if items else None
+
+
+def _acquired(fields: Fields) -> str:
+    """Return the day of the acquisition, else of the series, as ISO 8601; "" where unknown.
+
+    Written YYYYMMDD, by old files with dots (DICOM PS3.5, table 6.2-1, DA); a time may follow (DT).
+    """
+    for keyword in _DATES:
+        digits = fields.text(keyword).replace(".", "")[:8]
+        # A day that is no day, such as 20250231, is as good as none.
+        with suppress(ValueError):
+            if digits.isdecimal():
+                return date.fromisoformat(digits).isoformat()
+    return ""
 
 
 def _normal(orientation: tuple[float, ...]) -> Vector | None:

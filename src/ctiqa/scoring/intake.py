@@ -15,7 +15,7 @@ from ctiqa.images.ct_slice import Acquisition, CTSlice, FloatImage, Identity, Ma
 from ctiqa.images.refusal import Refusal
 from ctiqa.images.series import Reading, Series, read
 from ctiqa.images.slice_header import SliceHeader
-from ctiqa.scoring.privacy import DISCREET, Discretion, Privacy
+from ctiqa.scoring.privacy import DISCREET, Discretion, Privacy, discreet
 
 __all__ = ["Inputs", "Intake", "Waiting", "take_in"]
 
@@ -85,22 +85,13 @@ def _are_paths(inputs: object) -> TypeGuard[Sequence[str | Path]]:
 
 
 def _from_reading(reading: Reading, size: int | None, step: int, privacy: Privacy) -> Intake:
-    identities = [header.identity for series in reading.series for header in series.headers]
-    identities += [one.identity for one in reading.refusals if one.identity is not None]
-    discretion = Discretion(privacy, (identity.patient for identity in identities))
+    told = discreet(reading, privacy)
     waiting = [
-        Waiting(
-            replace(
-                header if header.size == size else header.fitted(size),
-                identity=discretion.of(header.identity),
-            ),
-            (number,),
-            series.notes,
-        )
-        for number, series in enumerate(reading.series)
+        Waiting(header if header.size == size else header.fitted(size), (number,), series.notes)
+        for number, series in enumerate(told.series)
         for header in series.headers[::step]
     ]
-    return Intake(waiting, len(waiting), tuple(map(discretion.refusal, reading.refusals)))
+    return Intake(waiting, len(waiting), told.refusals)
 
 
 def _from_slices(slices: Iterable[object], size: int | None, privacy: Privacy) -> Iterator[Waiting]:

@@ -78,19 +78,20 @@ def score(
     grader = _grader(calibration, scorer)
     size = scorer.card.size
     intake = take_in(inputs, size=size, step=step, hu=hu, pixel_mm=pixel_mm, privacy=privacy)
-    rows: list[SliceResult] = []
+    done = 0
     series: dict[tuple[int | str, ...], tuple[list[SliceResult], tuple[str, ...]]] = {}
     batches = _batched(intake.waiting, batch)
     for scored in in_order(lambda waiting: _score(waiting, scorer), batches, threads):
         for waiting, bare in scored:
             row = bare if grader is None else _graded(bare, grader)
-            rows.append(row)
             series.setdefault(waiting.series, ([], waiting.series_notes))[0].append(row)
+        done += len(scored)
         if progress:
-            progress(len(rows), intake.total)
-    rows += [_refused(refusal, scorer) for refusal in intake.refusals]
+            progress(done, intake.total)
+    rows = [row for each, _ in series.values() for row in each]
+    refused = [_refused(refusal, scorer) for refusal in intake.refusals]
     return ScoreReport(
-        slices=tuple(rows),
+        slices=(*rows, *refused),
         series=tuple(SeriesSummary.of(each, notes=notes) for each, notes in series.values()),
         card=scorer.card,
         model_sha256=scorer.sha256,

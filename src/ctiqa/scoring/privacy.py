@@ -9,8 +9,9 @@ from ctiqa.errors import ReadError
 from ctiqa.images.ct_slice import Identity
 from ctiqa.images.patient import Patient
 from ctiqa.images.refusal import Refusal
+from ctiqa.images.series import Reading
 
-__all__ = ["DISCREET", "Discretion", "Privacy", "read_secret"]
+__all__ = ["DISCREET", "Discretion", "Privacy", "discreet", "read_secret"]
 
 _SHORTEST_SECRET_BYTES = 16
 # What follows a dot in other names may be a word of the patient.
@@ -86,6 +87,23 @@ class Discretion:
                 told = f"hidden-{self._hidden}{_suffix(name)}"
             self._names[name] = told
         return self._names[name]
+
+
+def discreet(reading: Reading, privacy: Privacy) -> Reading:
+    """Return what was found, as results may say it: always alike for the same reading."""
+    identities = [header.identity for series in reading.series for header in series.headers]
+    identities += [one.identity for one in reading.refusals if one.identity is not None]
+    discretion = Discretion(privacy, (identity.patient for identity in identities))
+    series = (
+        replace(
+            one,
+            headers=tuple(
+                replace(header, identity=discretion.of(header.identity)) for header in one.headers
+            ),
+        )
+        for one in reading.series
+    )
+    return Reading(tuple(series), tuple(map(discretion.refusal, reading.refusals)))
 
 
 def read_secret(path: Path) -> bytes:

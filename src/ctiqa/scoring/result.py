@@ -1,6 +1,6 @@
 """Slice and series results, as plain data."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from statistics import fmean, median, quantiles
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias, get_args, get_type_hints
@@ -85,6 +85,7 @@ class SliceResult:
         noise_hu: global noise; None where the slice shows too little soft tissue.
         status: "ok", "caution" (read the reasons first) or "not_scored".
         reasons: in words.
+        acquired: the day of the scan, ISO 8601.
         score_noise: the part of the score that noise decides, clipped to [0, 1]; None where the
             model does not tell it. ``score_sharpness`` and ``score_streaks`` likewise.
         score_low: lower end of the interval that holds the label of 90 % of such images (the card
@@ -116,6 +117,7 @@ class SliceResult:
     manufacturer: str = ""
     scanner: str = ""
     body_part: str = ""
+    acquired: str = ""
     model: str = ""
     model_sha256: str = ""
     score_noise: float | None = None
@@ -238,6 +240,13 @@ class ScoreReport:
     def refused(self) -> tuple[SliceResult, ...]:
         """The images that carry no score."""
         return tuple(row for row in self.slices if row.status == "not_scored")
+
+    def by_series(self) -> Iterator[tuple[SeriesSummary, tuple[SliceResult, ...]]]:
+        """Yield each summary with the rows that it sums up."""
+        first = 0
+        for summary in self.series:
+            yield summary, self.slices[first : first + summary.slices]
+            first += summary.slices
 
     def table(self) -> Iterable[Iterable[object]]:
         """Return the cells of each image's row, in :attr:`columns`."""
