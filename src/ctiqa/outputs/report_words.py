@@ -73,7 +73,7 @@ class FigureTable:
 
 def interval(row: SliceResult) -> tuple[float, float] | None:
     """Return the interval round the score; None unless the row has one."""
-    low, high = (getattr(row, f"score_{end}", None) for end in ("low", "high"))
+    low, high = row.score_low, row.score_high
     return None if low is None or high is None else (low, high)
 
 
