@@ -48,6 +48,14 @@ def test_a_card_of_an_older_version_is_read(card: Card, version: int, lacks: lis
     assert Card.from_json(json.dumps(old)) == replace(card, interval=None)
 
 
+@pytest.mark.parametrize("version", [1, 2])
+def test_an_older_card_tells_nothing_of_what_the_images_show(card: Card, version: int) -> None:
+    old = json.loads(card.to_json()) | {"schema_version": version}
+    for name in ("noise_per_mm", "water_equivalent_mm", "cut_off_mm", "image_regions"):
+        del old["training_range"][name]
+    assert Card.from_json(json.dumps(old)) == card
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, is_dataclass
+from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
 from types import NoneType, UnionType
 from typing import Any, Self, TypeVar, get_args, get_origin, get_type_hints
 
@@ -11,9 +11,6 @@ from ctiqa.errors import ModelError
 __all__ = ["Card", "DataSource", "ScoreInterval", "TrainingRange", "TrainingRun"]
 
 SCHEMA_VERSION = 3
-
-_ADDED: dict[int, dict[str, Any]] = {2: {"parts": ["score"]}, 3: {"interval": None}}
-"""What each version of the schema added, and what it is in older cards."""
 
 Table = TypeVar("Table")
 
@@ -46,6 +43,11 @@ class TrainingRange:
         pixel_mm: smallest and largest pixel.
         body_regions: BodyPartExamined word for word; empty where unknown.
         noise_hu: lowest and highest global noise of a training image, lower doses included.
+        noise_per_mm: lowest and highest frequency of the noise (``texture``); None in older cards,
+            as in the others that follow.
+        water_equivalent_mm: smallest and largest water-equivalent diameter of a body in full view.
+        cut_off_mm: least and most of a body's outline on the edge of the field of view.
+        image_regions: what the images show (``region``); empty in older cards.
     """
 
     kvp: tuple[float, float] | None = None
@@ -54,6 +56,10 @@ class TrainingRange:
     pixel_mm: tuple[float, float] | None = None
     body_regions: tuple[str, ...] = ()
     noise_hu: tuple[float, float] | None = None
+    noise_per_mm: tuple[float, float] | None = None
+    water_equivalent_mm: tuple[float, float] | None = None
+    cut_off_mm: tuple[float, float] | None = None
+    image_regions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,14 +178,17 @@ class Card:
                 f"the model's card has schema_version {version}, but this ctiqa reads 1 to "
                 f"{SCHEMA_VERSION}; install the ctiqa that the model was made for"
             )
-        for younger, added in _ADDED.items():
-            values |= added if version < younger else {}
-        return _build(cls, values, "card")
+        return _build(cls, values, "card", whole=version == SCHEMA_VERSION)
 
 
-def _build(kind: type[Table], values: Mapping[str, Any], where: str) -> Table:
-    """Return the dataclass ``kind`` made of ``values``, which must hold exactly its fields."""
+def _build(kind: type[Table], values: Mapping[str, Any], where: str, *, whole: bool) -> Table:
+    """Return the dataclass ``kind`` made of ``values``, which must hold exactly its fields.
+
+    A card of an older version is not whole: what it lacks is as the field's default has it.
+    """
     hints = get_type_hints(kind)
+    if not whole:
+        values = _defaults(kind) | dict(values)
     if missing := [name for name in hints if name not in values]:
         raise ModelError(f"the model's {where} lacks {', '.join(missing)}; export the model again")
     if unknown := [name for name in values if name not in hints]:
@@ -187,22 +196,40 @@ def _build(kind: type[Table], values: Mapping[str, Any], where: str) -> Table:
             f"the model's {where} holds {', '.join(unknown)}, which this ctiqa does not know; "
             "install the ctiqa that the model was made for"
         )
-    return kind(**{name: _value(hints[name], values[name], f"{where}.{name}") for name in hints})
+    return kind(
+        **{
+            name: _value(hints[name], values[name], f"{where}.{name}", whole=whole)
+            for name in hints
+        }
+    )
 
 
-def _value(hint: Any, value: Any, where: str) -> Any:
+def _defaults(kind: Any) -> dict[str, Any]:
+    """Return the defaults of a dataclass as JSON would have them."""
+    given = {one.name: one.default for one in fields(kind) if one.default is not MISSING}
+    return {
+        name: list(value) if isinstance(value, tuple) else value for name, value in given.items()
+    }
+
+
+def _value(hint: Any, value: Any, where: str, *, whole: bool) -> Any:
     """Return one value of a card as its field's type wants it."""
+    if get_origin(hint) is UnionType:
+        if value is None and NoneType in get_args(hint):
+            return None
+        hint = get_args(hint)[0]
     origin, parts = get_origin(hint), get_args(hint)
-    if origin is UnionType:
-        return None if value is None and NoneType in parts else _value(parts[0], value, where)
     if is_dataclass(hint) and isinstance(hint, type) and isinstance(value, dict):
-        return _build(hint, value, where)
+        return _build(hint, value, where, whole=whole)
     if origin is tuple and isinstance(value, list):
         each = parts[:1] * len(value) if Ellipsis in parts else parts
         if len(each) == len(value):
-            return tuple(_value(kind, item, where) for kind, item in zip(each, value, strict=True))
+            return tuple(
+                _value(kind, item, where, whole=whole)
+                for kind, item in zip(each, value, strict=True)
+            )
     if origin is dict and isinstance(value, dict):
-        return {key: _value(parts[1], item, where) for key, item in value.items()}
+        return {key: _value(parts[1], item, where, whole=whole) for key, item in value.items()}
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if hint is Any or type(value) is hint:

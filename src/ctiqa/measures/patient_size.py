@@ -8,7 +8,14 @@ import numpy as np
 from ctiqa.images.ct_slice import FloatImage, Mask
 from ctiqa.measures.body import body_mask, cut_off_px
 
-__all__ = ["BODY_PHANTOM_MM", "HEAD_PHANTOM_MM", "PatientSize", "patient_size", "ssde_mgy"]
+__all__ = [
+    "BODY_PHANTOM_MM",
+    "HEAD_PHANTOM_MM",
+    "PatientSize",
+    "patient_size",
+    "ssde_mgy",
+    "water_equivalent_mm",
+]
 
 BODY_PHANTOM_MM = 320.0
 HEAD_PHANTOM_MM = 160.0
@@ -46,9 +53,6 @@ def patient_size(
 ) -> PatientSize | None:
     """Return the size of the patient in a slice, None where there is no body.
 
-    AAPM Report 220 (2014): A_w = (mean HU / 1000 + 1) A, D_w = 2 sqrt(A_w / pi), over the body
-    without the table.
-
     Args:
         hu: (rows, columns) in HU.
         pixel_mm: side of the pixel in mm.
@@ -62,15 +66,30 @@ def patient_size(
     body = body_mask(hu)
     if not body.any():
         return None
-    area_mm2 = float(body.sum()) * pixel_mm**2
-    water = max(float(hu[body].mean(dtype=np.float64)) / 1000 + 1, 0.0)
     return PatientSize(
-        area_mm2=area_mm2,
-        water_equivalent_mm=2 * float(np.sqrt(water * area_mm2 / np.pi)),
+        area_mm2=float(body.sum()) * pixel_mm**2,
+        water_equivalent_mm=water_equivalent_mm(hu[body], pixel_mm=pixel_mm),
         lateral_mm=float(body.any(axis=0).sum()) * pixel_mm,
         ap_mm=float(body.any(axis=1).sum()) * pixel_mm,
         cut_off_mm=cut_off_px(body, padding) * pixel_mm,
     )
+
+
+def water_equivalent_mm(body_hu: FloatImage, *, pixel_mm: float) -> float:
+    """Return the diameter of the disc of water that attenuates as a body does, in mm.
+
+    AAPM Report 220 (2014): A_w = (mean HU / 1000 + 1) A, D_w = 2 sqrt(A_w / pi), over the body
+    without the table.
+
+    Args:
+        body_hu: (N,) the pixels of the body in HU; 0 mm without any.
+        pixel_mm: side of the pixel in mm.
+
+    >>> round(water_equivalent_mm(np.zeros(100, np.float32), pixel_mm=1) ** 2 * np.pi / 4)
+    100
+    """
+    water_px = float(body_hu.sum(dtype=np.float64)) / 1000 + body_hu.size
+    return 2 * pixel_mm * float(np.sqrt(max(water_px, 0.0) / np.pi))
 
 
 class _Fit(NamedTuple):

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ctiqa.errors import ReadError
 from ctiqa.images.ct_slice import FloatImage, Identity
 from ctiqa.images.refusal import Refusal
-from ctiqa.measures.global_noise import global_noise_hu
+from ctiqa.measures.global_noise import modal_sd, soft_tissue
 from ctiqa.scoring.applicability import judge
 from ctiqa.scoring.calibration import Calibration
 from ctiqa.scoring.intake import Inputs, Waiting, take_in
@@ -149,8 +149,15 @@ def _look(waiting: Waiting, scorer: Scorer) -> tuple[SliceResult, FloatImage | N
     except ReadError as error:
         reason = str(error).removeprefix(f"{header.identity.path}: ")
         return SliceResult(**facts, status="not_scored", reasons=(reason,)), None
-    noise_hu = global_noise_hu(ct_slice.hu)
-    verdict = judge(ct_slice, scorer.card, noise_hu=noise_hu, series_notes=waiting.series_notes)
+    tissue = soft_tissue(ct_slice.hu)
+    noise_hu = modal_sd(ct_slice.hu, tissue)
+    verdict = judge(
+        ct_slice,
+        scorer.card,
+        noise_hu=noise_hu,
+        tissue=tissue,
+        series_notes=waiting.series_notes,
+    )
     row = SliceResult(
         **facts,
         noise_hu=None if np.isnan(noise_hu) else noise_hu,

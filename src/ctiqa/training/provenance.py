@@ -10,6 +10,9 @@ import torch
 
 from ctiqa.card import TrainingRange
 from ctiqa.corpus.store import Corpus
+from ctiqa.images.ct_slice import CTSlice
+from ctiqa.measures.appearance import Appearance
+from ctiqa.measures.global_noise import soft_tissue
 
 __all__ = ["commit", "device_words", "training_range", "versions"]
 
@@ -37,9 +40,14 @@ def device_words(device: torch.device) -> str:
 
 
 def training_range(corpus: Corpus) -> TrainingRange:
-    """Return what the slices of split "train" are like."""
-    slices = [corpus.slices[index] for index in corpus.where("train")]
+    """Return what the slices of split "train" are like, by their headers and by their images.
+
+    How much of a body is cut off stays unknown: a corpus does not keep which pixels are padding.
+    """
+    chosen = corpus.where("train")
+    slices = [corpus.slices[index] for index in chosen]
     facts = [one.facts for one in slices]
+    seen = [_appearance(corpus.scanned(index)[0]) for index in chosen]
     return TrainingRange(
         kvp=_range(fact.kvp for fact in facts),
         kernels=_words(fact.kernel for fact in facts),
@@ -47,7 +55,17 @@ def training_range(corpus: Corpus) -> TrainingRange:
         pixel_mm=_range(fact.pixel_mm for fact in facts),
         body_regions=_words(fact.body_part for fact in facts),
         noise_hu=_range(float(noise) for one in slices for noise in one.noise_hu),
+        noise_per_mm=_range(one.noise_per_mm for one in seen),
+        water_equivalent_mm=_range(
+            one.water_equivalent_mm for one in seen if one.region and not one.cut_off_mm
+        ),
+        image_regions=_words(one.region or "" for one in seen),
     )
+
+
+def _appearance(ct_slice: CTSlice) -> Appearance:
+    tissue = soft_tissue(ct_slice.hu)
+    return Appearance.of(ct_slice.hu, tissue, pixel_mm=ct_slice.pixel_mm)
 
 
 def _range(values: Iterable[float | None]) -> tuple[float, float] | None:
