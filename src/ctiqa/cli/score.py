@@ -104,7 +104,6 @@ def score(
 
     if report is not None:  # what it needs is missed before the work
         from ctiqa.outputs.report import loader, write_report
-        from ctiqa.scoring.privacy import discreet
     started = datetime.now(UTC)
     scorer = predict.Scorer(model, device=device, threads=1)
     with progress("Scoring", quiet=quiet) as advance:
@@ -129,7 +128,7 @@ def score(
         _summarise(scores, verbose=verbose)
     written: tuple[Path, ...] = ()
     if report is not None:
-        written = write_report(scores, report, load=loader(discreet(reading, privacy)))
+        written = write_report(scores, report, load=loader(reading, privacy))
         if not quiet:
             stderr().print("\n".join(f"Report: {path}" for path in written[-1:]))
     if manifest is not None:

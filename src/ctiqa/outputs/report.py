@@ -23,6 +23,8 @@ from ctiqa.outputs.report_words import (
     spreads,
     where,
 )
+from ctiqa.scoring.intake import behind_rows
+from ctiqa.scoring.privacy import DISCREET, Privacy
 from ctiqa.scoring.result import ScoreReport, SeriesSummary, SliceResult
 
 try:
@@ -55,18 +57,14 @@ class _Shown:
     pictures: tuple[Picture, ...]
 
 
-def loader(reading: Reading) -> Load:
+def loader(reading: Reading, privacy: Privacy = DISCREET) -> Load:
     """Return what reads a row's slice anew from the files in which it was found.
 
     Args:
-        reading: what was scored, read with the ``size`` of the model's card, its paths as the rows
-            tell them (:func:`ctiqa.scoring.privacy.discreet`).
+        reading: what was scored, read with the ``size`` of the model's card.
+        privacy: with which it was scored.
     """
-    headers = {
-        (header.identity.path, header.identity.frame): header
-        for series in reading.series
-        for header in series.headers
-    }
+    headers = behind_rows(reading, privacy)
     return lambda row: headers[row.path, row.frame].load()
 
 

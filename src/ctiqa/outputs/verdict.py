@@ -32,7 +32,7 @@ def as_words(found: Comparison) -> str:
     table = [
         "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows
     ]
-    lines = [verdict(found), "", f"A: {found.a}", f"B: {found.b}", "", *table, ""]
+    lines = [verdict(found), "", *table, ""]
     if found.share_a_better is not None:
         lines.append(f"A scores higher in {found.share_a_better:.0%} of the pairs.")
     whom = "series like these" if found.over_series else "these scans, not of others like them"

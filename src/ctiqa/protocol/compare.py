@@ -67,8 +67,6 @@ def _paired(a: Side, b: Side, found: Sequence[Couple], seed: int) -> Comparison:
     noise = _paired_columns(rows_a, rows_b, "noise_hu")
     higher = [(x > y).mean() for x, y in zip(first, second, strict=True)]
     return Comparison(
-        a=a.name,
-        b=b.name,
         paired=True,
         series=len(usable),
         over_series=len(usable) >= FEWEST_PATIENTS,
@@ -101,8 +99,6 @@ def _unpaired(a: Side, b: Side, seed: int) -> Comparison:
     rows_a, rows_b = ([series.rows for series in side] for side in used)
     noise = _columns(rows_a, "noise_hu"), _columns(rows_b, "noise_hu")
     return Comparison(
-        a=a.name,
-        b=b.name,
         paired=False,
         series=len(rows_a) + len(rows_b),
         over_series=min(len(rows_a), len(rows_b)) >= FEWEST_PATIENTS,

@@ -81,10 +81,9 @@ class Difference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """What a comparison found.
+    """What a comparison found; paths are not told, since they may name a patient.
 
     Args:
-        a: what was compared, as the user called it; ``b`` with what.
         paired: whether each slice has a partner in the same place.
         series: how many pairs of series; how many of A and B together where they are not paired.
         over_series: whether the intervals speak of series like these, or of these scans alone.
@@ -98,8 +97,6 @@ class Comparison:
         seed: of the resamples.
     """
 
-    a: str
-    b: str
     paired: bool
     series: int
     over_series: bool

@@ -12,6 +12,7 @@ from typing import Any
 from ctiqa.errors import ReadError, TableError
 from ctiqa.images.find import is_nifti
 from ctiqa.images.series import read
+from ctiqa.scoring.intake import behind_rows
 from ctiqa.scoring.predict import Progress, score
 from ctiqa.scoring.result import SliceResult, Status
 from ctiqa.scoring.scorer import Scorer
@@ -89,11 +90,7 @@ def side_of_scan(
         ReadError: if no slice of it has a score and a position.
     """
     reading = read(path, size=scorer.card.size)
-    headers = {
-        (header.identity.path, header.identity.frame): header
-        for series in reading.series
-        for header in series.headers
-    }
+    headers = behind_rows(reading)
     rows = score(reading, model=scorer, threads=threads, progress=progress).slices
     kept = [row for row in rows if row.score is not None and row.z_mm is not None]
     if not kept:

@@ -17,7 +17,7 @@ from ctiqa.images.series import Reading, Series, read
 from ctiqa.images.slice_header import SliceHeader
 from ctiqa.scoring.privacy import DISCREET, Discretion, Privacy, discreet
 
-__all__ = ["Inputs", "Intake", "Waiting", "take_in"]
+__all__ = ["Inputs", "Intake", "Waiting", "behind_rows", "take_in"]
 
 Inputs: TypeAlias = (
     str | Path | Sequence[str | Path] | Reading | Series | Iterable[CTSlice] | npt.NDArray[Any]
@@ -76,6 +76,22 @@ def take_in(
         raise ReadError(_foreign(inputs))
     total = -(-len(inputs) // step) if isinstance(inputs, Sized) else None
     return Intake(_from_slices(islice(inputs, 0, None, step), size, privacy), total)
+
+
+def behind_rows(
+    reading: Reading, privacy: Privacy = DISCREET
+) -> dict[tuple[str, int | None], SliceHeader]:
+    """Return the header of every slice by path and frame, as the rows of results tell them.
+
+    Args:
+        reading: what was scored.
+        privacy: with which it was scored.
+    """
+    return {
+        (header.identity.path, header.identity.frame): header
+        for series in discreet(reading, privacy).series
+        for header in series.headers
+    }
 
 
 def _are_paths(inputs: object) -> TypeGuard[Sequence[str | Path]]:
