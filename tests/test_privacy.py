@@ -54,6 +54,7 @@ OUTPUTS = {
     "score with a manifest": "score {scan} -o {out}/scores.csv --manifest {out}/manifest.json",
     "score with pages": "score {scan} --report {out}/pages",
     "compare": "compare {scan} {scan} -o {out}/pairs.json --picture {out}/pairs.png",
+    "track": "track add {results} --store sqlite:///{out}/store.sqlite",
     "measure to csv": "measure {scan} -o {out}/measured.csv -v",
     "measure to json": "measure {scan} {other} -o {out}/measured.json --patient-key {secret}",
     "measure to parquet": "measure {scan} -o {out}/measured.parquet",

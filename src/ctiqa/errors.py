@@ -6,6 +6,7 @@ CtiqaError          one sentence: what, where, how to mend it
 ├── CorpusError     a corpus is missing, incomplete or not what was asked for
 ├── ModelError      a model file is missing, damaged or of another kind
 ├── TableError      a table of scores lacks a column or holds no usable row
+├── StoreError      a store of results is missing, newer than this program or no store
 └── WriteError      a result could not be written whole, so nothing was written
 """
 
@@ -15,6 +16,7 @@ __all__ = [
     "ModelError",
     "ReadError",
     "RecipeError",
+    "StoreError",
     "TableError",
     "WriteError",
 ]
@@ -42,6 +44,10 @@ class ModelError(CtiqaError):
 
 class TableError(CtiqaError):
     """A table of scores lacks a column or holds no usable row."""
+
+
+class StoreError(CtiqaError):
+    """A store of results is missing, newer than this program or no store."""
 
 
 class WriteError(CtiqaError):

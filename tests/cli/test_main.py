@@ -44,9 +44,9 @@ def test_help_names_every_command_with_a_line(run: Callable[..., Any]) -> None:
 
 def test_the_commands_are_the_promised_ones() -> None:
     promised = (
-        "score compare selftest calibrate measure simulate corpus degrade train distil export"
+        "score compare selftest calibrate measure track simulate corpus degrade train distil export"
     )
-    assert list(main.COMMANDS) == [*promised.split(), "evaluate", "study", "info"]
+    assert list(main.COMMANDS) == [*promised.split(), "interval", "evaluate", "study", "info"]
 
 
 def test_help_takes_less_than_half_a_second() -> None:

@@ -9,7 +9,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from ctiqa.errors import CtiqaError
 
-__all__ = ["COMMANDS", "app", "run"]
+__all__ = ["COMMANDS", "SETTINGS", "app", "run"]
 
 COMMANDS = {
     "score": "Score every slice of DICOM or NIfTI scans, with the noise in HU beside it.",
@@ -17,6 +17,7 @@ COMMANDS = {
     "selftest": "Prove the score on your own scan: does it do what a score must do?",
     "calibrate": "Learn from readers' grades what a model's scores mean on their scale.",
     "measure": "Measure noise, its spectrum, detectability, patient size and dose; needs no model.",
+    "track": "Keep results over time, and say when a scanner is not what it was.",
     "simulate": "Write a scan as it would look at a lower dose.",
     "corpus": "Make a labelled corpus for training from any number of scans.",
     "degrade": "Degrade the slices of a corpus in more ways than noise, with labels in parts.",
@@ -28,10 +29,10 @@ COMMANDS = {
     "study": "Make the paper's tables on your data, beside the printed values.",
     "info": "Show a model's card, or draw its network.",
 }
-"""Each command, a function in the module of its own name, and its line of help."""
+"""Each command, a function or several in the module of its own name, and its line of help."""
 
 # Markdown, so that paragraphs of a docstring are filled to the width of the terminal.
-_SETTINGS: dict[str, Any] = {
+SETTINGS: dict[str, Any] = {
     "context_settings": {"help_option_names": ["-h", "--help"]},
     "rich_markup_mode": "markdown",
     "pretty_exceptions_enable": False,
@@ -65,10 +66,13 @@ class _LateCommands(TyperGroup):
 
 
 def _load(name: str) -> Any:
-    """Return the command ``name``, made from the function of that name."""
-    single = typer.Typer(add_completion=False, **_SETTINGS)
+    """Return the command ``name``, made from the function of that name, or a group of actions."""
     word = name.replace("-", "_")
-    single.command(name)(getattr(import_module(f"ctiqa.cli.{word}"), word))
+    offered = getattr(import_module(f"ctiqa.cli.{word}"), word)
+    if isinstance(offered, typer.Typer):
+        return typer.main.get_command(offered)
+    single = typer.Typer(add_completion=False, **SETTINGS)
+    single.command(name)(offered)
     return typer.main.get_command(single)
 
 
@@ -84,7 +88,7 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-app = typer.Typer(cls=_LateCommands, no_args_is_help=True, **_SETTINGS)
+app = typer.Typer(cls=_LateCommands, no_args_is_help=True, **SETTINGS)
 
 
 @app.callback()

@@ -1,0 +1,1 @@
+"""The steps from each form of a store to the next; none is ever changed once it is released."""
