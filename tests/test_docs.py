@@ -127,6 +127,7 @@ PAGES_ABOUT_ONE_SCAN = [
     ROOT / "docs" / "how-to" / "report.md",
     ROOT / "docs" / "how-to" / "score.md",
     ROOT / "docs" / "how-to" / "simulate.md",
+    ROOT / "docs" / "how-to" / "structured-report.md",
     ROOT / "docs" / "how-to" / "tables.md",
     ROOT / "docs" / "how-to" / "track.md",
 ]

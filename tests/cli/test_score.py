@@ -335,3 +335,25 @@ def test_a_report_into_a_file_is_refused_before_any_work(
 ) -> None:
     shown = score(scan, "--report", scan / "0.dcm")
     assert (shown.exit_code, shown.stdout) == (2, "")
+
+
+def test_structured_reports_are_written_beside_the_table(
+    score: Callable[..., Any], scan: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "reports"
+    shown = score(scan, "--sr", folder)
+    assert shown.exit_code == 0
+    assert len(rows_of(shown.stdout)) == 3
+    files = sorted(path.name for path in folder.iterdir())
+    assert [name[:3] for name in files] == ["sc-", "sr-"]
+    assert all(name in shown.stderr for name in files)
+
+
+def test_a_series_that_cannot_be_reported_is_named_and_fails_the_run(
+    score: Callable[..., Any], write_dicom: WriteDicom, tmp_path: Path
+) -> None:
+    scan = write_dicom("nameless/0.dcm", water(0), StudyInstanceUID=None).parent
+    shown = score(scan, "--sr", tmp_path / "reports", "-q")
+    assert shown.exit_code == 1
+    assert len(rows_of(shown.stdout)) == 1
+    assert "No structured report of series" in shown.stderr

@@ -1,6 +1,5 @@
 """Score scans from the command line."""
 
-from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,13 +22,10 @@ from ctiqa.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from ctiqa.scoring.calibration import Calibration
-    from ctiqa.scoring.result import ScoreReport, SeriesSummary, SliceResult
+    from ctiqa.images.series import Reading
+    from ctiqa.scoring.result import ScoreReport
 
 __all__ = ["score"]
-
-_SHOWN = 10
-"""Images and reasons that stderr names without -v; all of them stand in the table."""
 
 
 def score(
@@ -52,6 +48,13 @@ def score(
         Path | None,
         typer.Option(
             file_okay=False, writable=True, help="Write a page of HTML for each series there."
+        ),
+    ] = None,
+    sr: Annotated[
+        Path | None,
+        typer.Option(
+            file_okay=False,
+            help="Write a DICOM structured report and a page for each series there.",
         ),
     ] = None,
     device: Annotated[
@@ -92,18 +95,24 @@ def score(
 
     ctiqa score scan/ -o scores.xlsx --series-table series.parquet --manifest manifest.json
 
-    ctiqa score scan/ --report pages/ -o scores.csv
+    ctiqa score scan/ --report pages/ --sr reports/ -o scores.csv
     """
     check_table(output)
     check_table(series_table, option="--series-table")
     check_form(manifest, ".json", option="--manifest")
     privacy = privacy_of(hash_paths=hash_paths, keep_names=keep_names, patient_key=patient_key)
     from ctiqa.cli.console import hand_out, progress, stderr
+    from ctiqa.cli.score_words import summarise
     from ctiqa.images.series import read
     from ctiqa.scoring import predict
 
-    if report is not None:  # what it needs is missed before the work
+    # What these need is missed before the work.
+    if report is not None:
         from ctiqa.outputs.report import loader, write_report
+    if sr is not None:
+        from ctiqa.outputs.dicom_results import check_highdicom
+
+        check_highdicom()
     started = datetime.now(UTC)
     scorer = predict.Scorer(model, device=device, threads=1)
     with progress("Scoring", quiet=quiet) as advance:
@@ -125,74 +134,34 @@ def score(
 
         write_table(series_of(scores), series_table)
     if not quiet:
-        _summarise(scores, verbose=verbose)
-    written: tuple[Path, ...] = ()
+        summarise(scores, verbose=verbose)
+    files, unreported = ((), ()) if sr is None else _write_dicom(scores, reading, sr, quiet=quiet)
+    pages: tuple[Path, ...] = ()
     if report is not None:
-        written = write_report(scores, report, load=loader(reading, privacy))
+        pages = write_report(scores, report, load=loader(reading, privacy))
         if not quiet:
-            stderr().print("\n".join(f"Report: {path}" for path in written[-1:]))
+            stderr().print("\n".join(f"Report: {page}" for page in pages[-1:]))
     if manifest is not None:
         from ctiqa.outputs.manifest import Manifest
 
-        outputs = (output, series_table, *written)
+        outputs = (output, series_table, *pages, *files)
         made = Manifest.of(scores, context.params, started=started, outputs=outputs)
         made.write(manifest)
-    if scores.refused:
+    if scores.refused or unreported:
         raise typer.Exit(1)
 
 
-def _summarise(report: "ScoreReport", *, verbose: bool) -> None:
-    from ctiqa.cli.console import stderr
-    from ctiqa.scoring.result import MEANING
+def _write_dicom(
+    scores: "ScoreReport", reading: "Reading", folder: Path, *, quiet: bool
+) -> tuple[tuple[Path, ...], tuple[str, ...]]:
+    """Write the structured reports, and return them, and why series have none."""
+    from ctiqa.cli.console import progress, stderr
+    from ctiqa.outputs.dicom_results import write_dicom_results
 
-    console = stderr()
-    sha256 = report.model_sha256[:12]
-    console.print(f"{MEANING.capitalize()}. Model {report.card.name} (sha256 {sha256}...).")
-    for series in report.series:
-        console.print("\n".join(_series_lines(series)))
-    if report.calibration is not None:
-        console.print("\n".join(_calibration_lines(report, report.calibration)))
-    refused = report.refused if verbose else report.refused[:_SHOWN]
-    for row in refused:
-        console.print(f"Not scored: {row.path}: {'; '.join(row.reasons)}")
-    if len(report.refused) > len(refused):
-        console.print(f"... and {len(report.refused) - len(refused)} more not scored (-v)")
-    cautions = Counter(reason for row in report.slices for reason in _cautions(row))
-    for reason, count in cautions.most_common(None if verbose else _SHOWN):
-        console.print(f"Caution ({count} of {len(report)}): {reason}")
-    if not verbose and len(cautions) > _SHOWN:
-        console.print(f"... and {len(cautions) - _SHOWN} more reasons (-v)")
-
-
-def _cautions(row: "SliceResult") -> tuple[str, ...]:
-    return row.reasons if row.status == "caution" else ()
-
-
-def _calibration_lines(report: "ScoreReport", calibration: "Calibration") -> list[str]:
-    low, high = calibration.scale
-    graded = f"{calibration.images} images of {calibration.patients} patients"
-    whom = f"reader_low to reader_high holds {calibration.level:.0%} of grades of new patients"
-    lines = [f"Readers' grades, {low:g} to {high:g}, as {graded} were graded; {whom}."]
-    scores = [row.score for row in report.slices if row.score is not None]
-    if strange := sum(not calibration.knows(score) for score in scores):
-        first, last = calibration.score_range
-        lines.append(
-            f"Caution: {strange} of {len(scores)} scores lie outside those of the graded images "
-            f"({first:.3f} to {last:.3f}); their grades are guesses."
-        )
-    return lines + [f"Caution: {note}" for note in calibration.notes]
-
-
-def _series_lines(series: "SeriesSummary") -> list[str]:
-    """Return a series in a few lines for people; here numbers are rounded, and only here."""
-    name = series.series_instance_uid or "without UID"
-    counts = f"{series.scored} scored, {series.caution} with caution"
-    lines = [f"Series {name}: {series.slices} slices, {counts}, {series.not_scored} not scored"]
-    if series.worst is not None and series.best is not None:
-        noise = "unknown" if series.noise_hu_median is None else f"{series.noise_hu_median:.1f} HU"
-        middle = f"median {series.score_median:.3f}, mean {series.score_mean:.3f}"
-        spread = f"5th to 95th percentile {series.score_p5:.3f} to {series.score_p95:.3f}"
-        worst = f"worst {series.worst['score']:.3f} ({series.worst['path']})"
-        best = f"best {series.best['score']:.3f} ({series.best['path']})"
-        lines += [f"  score: {middle}, {spread}; noise: median {noise}", f"  {worst}, {best}"]
-    return lines + [f"  note: {note}" for note in series.notes]
+    with progress("Reporting", quiet=quiet, unit="series") as advance:
+        files, refusals = write_dicom_results(scores, reading, folder, progress=advance)
+    if not quiet:
+        stderr().print("\n".join(f"Written: {file}" for file in files))
+    for refusal in refusals:
+        stderr().print(f"No structured report of {refusal}")
+    return files, refusals

@@ -12,7 +12,7 @@ from ctiqa.files import write_whole
 from ctiqa.images.ct_slice import FloatImage
 from ctiqa.images.window import Window
 
-__all__ = ["Panel", "as_png", "write_picture"]
+__all__ = ["Panel", "as_png", "drawn", "write_picture"]
 
 _GAP_PX = 8
 _FONT_PX = 26
@@ -33,8 +33,8 @@ class Panel:
     caption: tuple[str, ...]
 
 
-def as_png(panels: Sequence[Panel], *, window: Window) -> bytes:
-    """Return the panels from left to right as a grey PNG, one pixel of it for each of a slice.
+def drawn(panels: Sequence[Panel], *, window: Window) -> Image.Image:
+    """Return the panels from left to right in grey, one pixel for each of a slice.
 
     Args:
         panels: at least one; slices of any size, aligned at the top.
@@ -58,8 +58,13 @@ def as_png(panels: Sequence[Panel], *, window: Window) -> bytes:
             middle = left + width / 2
             pen.text((middle, tallest + _GAP_PX + line * _LINE_PX), words, _INK, font, anchor="ma")
         left += width + _GAP_PX
+    return picture
+
+
+def as_png(panels: Sequence[Panel], *, window: Window) -> bytes:
+    """Return the panels as a PNG, as :func:`drawn` draws them."""
     file = BytesIO()
-    picture.save(file, "PNG", optimize=True)
+    drawn(panels, window=window).save(file, "PNG", optimize=True)
     return file.getvalue()
 
 
