@@ -160,8 +160,8 @@ def _write_dicom(
 
     with progress("Reporting", quiet=quiet, unit="series") as advance:
         files, refusals = write_dicom_results(scores, reading, folder, progress=advance)
-    if not quiet:
-        stderr().print("\n".join(f"Written: {file}" for file in files))
+    for file in () if quiet else files:
+        stderr().print(f"Written: {file}")
     for refusal in refusals:
         stderr().print(f"No structured report of {refusal}")
     return files, refusals
