@@ -17,8 +17,9 @@ FEWEST_PATIENTS = 20
 """With fewer, one odd patient decides how wide every interval is."""
 
 # Members of one student agree far better with each other than with the label, and on some images
-# by chance; a hundredth of the scale is about what the label differs between two draws.
-_FLOOR = 0.01
+# by chance. Chosen among 0.005 to 0.1 on calibration patients: the least gave the narrowest
+# intervals, which held as many (docs/log.md).
+_FLOOR = 0.005
 
 
 class Ends(NamedTuple):
