@@ -123,6 +123,7 @@ def run(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
 
 PAGES_ABOUT_ONE_SCAN = [
     ROOT / "docs" / "start.md",
+    ROOT / "docs" / "how-to" / "dose-curve.md",
     ROOT / "docs" / "how-to" / "measure.md",
     ROOT / "docs" / "how-to" / "report.md",
     ROOT / "docs" / "how-to" / "score.md",

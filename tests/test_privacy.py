@@ -59,6 +59,7 @@ OUTPUTS = {
     "measure to json": "measure {scan} {other} -o {out}/measured.json --patient-key {secret}",
     "measure to parquet": "measure {scan} -o {out}/measured.parquet",
     "measure to excel": "measure {scan} -o {out}/measured.xlsx",
+    "dose-curve": "dose-curve {scan} --step 3 -o {out}/curve.json --picture {out}/curve.png",
     "selftest": "selftest {scan} --slices 6 -o {out}/certificate.md --json",
     "calibrate": "calibrate {scores} {readers} -o {out}/calibration.json --scale 0 9 --force",
     "info": "info",
@@ -134,13 +135,16 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     onnx.helper.set_model_props(network, {"ctiqa_card": card.to_json()})
     model.write_bytes(network.SerializeToString())
     scores = root / "scores.csv"
-    ctiqa(f"score {{scan}} -o {scores} -q", {"scan": scan, "model": model})
+    results = root / "scores.json"
+    for table in (scores, results):
+        ctiqa(f"score {{scan}} -o {table} -q", {"scan": scan, "model": model})
     return {
         "scan": scan,
         "other": other,
         "secret": root / "secret",
         "model": model,
         "scores": scores,
+        "results": results,
         "readers": write_readers(root / "readers.csv", scores),
     }
 

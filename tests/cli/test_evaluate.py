@@ -67,7 +67,7 @@ def corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     def scorer(model: Path | None, *, device: str) -> SimpleNamespace:
         assert device == "cpu"
         return SimpleNamespace(
-            card=SimpleNamespace(name="stand-in" if model is None else model.stem),
+            card=SimpleNamespace(name="stand-in" if model is None else model.stem, interval=None),
             sha256="0" * 64,
             score_batch=lambda hu: -hu.std(axis=(1, 2))[:, None],
         )

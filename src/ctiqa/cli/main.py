@@ -19,6 +19,7 @@ COMMANDS = {
     "measure": "Measure noise, its spectrum, detectability, patient size and dose; needs no model.",
     "track": "Keep results over time, and say when a scanner is not what it was.",
     "simulate": "Write a scan as it would look at a lower dose.",
+    "dose-curve": "Draw the score against simulated dose, and find the lowest dose that keeps it.",
     "corpus": "Make a labelled corpus for training from any number of scans.",
     "degrade": "Degrade the slices of a corpus in more ways than noise, with labels in parts.",
     "train": "Train the teachers on a corpus.",
