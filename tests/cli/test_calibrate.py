@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from ctiqa.card import Card
 from ctiqa.cli import main
-from ctiqa.scoring.result import COLUMNS, READER_COLUMNS
+from ctiqa.scoring.columns import COLUMNS, READER_COLUMNS
 from ctiqa.scoring.scorer import Scorer
 
 WriteDicom = Callable[..., Path]

@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 
 from ctiqa.card import Card
 from ctiqa.cli import main
-from ctiqa.scoring.result import COLUMNS
+from ctiqa.scoring.columns import COLUMNS
 
 WriteDicom = Callable[..., Path]
 

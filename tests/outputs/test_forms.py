@@ -21,7 +21,8 @@ from ctiqa.outputs.sheet import kinds_of, series_of, sheets_of, table_of
 from ctiqa.outputs.tables import Report
 from ctiqa.protocol import measured
 from ctiqa.protocol.measured import Measured, MeasureReport
-from ctiqa.scoring.result import COLUMNS, ScoreReport, SeriesSummary, SliceResult
+from ctiqa.scoring.columns import COLUMNS
+from ctiqa.scoring.result import ScoreReport, SeriesSummary, SliceResult
 
 Rows = list[dict[str, Any]]
 

@@ -14,7 +14,8 @@ import pytest
 from ctiqa.card import Card
 from ctiqa.errors import WriteError
 from ctiqa.outputs.tables import as_csv, as_json, write_csv, write_json
-from ctiqa.scoring.result import COLUMNS, ScoreReport, SeriesSummary, SliceResult
+from ctiqa.scoring.columns import COLUMNS
+from ctiqa.scoring.result import ScoreReport, SeriesSummary, SliceResult
 
 
 def report_of(**facts: Any) -> ScoreReport:

@@ -17,8 +17,8 @@ from ctiqa.measures.monotone import Logistic
 from ctiqa.scoring import calibrate as calibrating
 from ctiqa.scoring.calibrate import Graded, Kind
 from ctiqa.scoring.calibration import Calibration
+from ctiqa.scoring.columns import COLUMNS, READER_COLUMNS
 from ctiqa.scoring.predict import Scorer, score
-from ctiqa.scoring.result import COLUMNS, READER_COLUMNS
 
 CURVE = Logistic(low=0.3, high=3.8, mid=0.5, width=0.12)
 

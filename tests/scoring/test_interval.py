@@ -12,9 +12,9 @@ from ctiqa.errors import CorpusError
 from ctiqa.images.ct_slice import CTSlice
 from ctiqa.measures.conformal import coverage
 from ctiqa.model.export import export_with_card
+from ctiqa.scoring.columns import COLUMNS, INTERVAL_COLUMNS
 from ctiqa.scoring.interval import around, fit_interval
 from ctiqa.scoring.predict import Scorer, score
-from ctiqa.scoring.result import COLUMNS, INTERVAL_COLUMNS
 
 WriteModel = Callable[..., Path]
 MakeSlice = Callable[..., CTSlice]

@@ -10,7 +10,8 @@ import pytest
 
 from ctiqa.card import Card
 from ctiqa.errors import CtiqaError
-from ctiqa.scoring.result import COLUMNS, ScoreReport, SeriesSummary, SliceResult
+from ctiqa.scoring.columns import COLUMNS
+from ctiqa.scoring.result import ScoreReport, SeriesSummary, SliceResult
 
 # Issue 3, item 8: this order is a promise to whoever reads the files.
 PROMISED = [

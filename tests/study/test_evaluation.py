@@ -232,3 +232,15 @@ def test_the_csv_of_an_evaluation_gives_back_its_figures() -> None:
     assert float(inside["value"]) == result.model.per_patient["patient 3"].krocc
     assert found[CONSTANT, "", "plcc"]["value"] == ""
     assert float(found[MODEL, "", "srocc at dose 0.25"]["value"]) == result.model.within_dose[0.25]
+
+
+def test_the_coverage_of_intervals_is_told_where_a_model_gives_them() -> None:
+    table = evidence()
+    half = np.full(len(table), 0.1)
+    sure = replace(table, interval=(table.reference - half, table.reference + half))
+    told = json.loads(json.dumps(evaluated(sure).to_dict()))["coverage"]
+    assert (told["share"], told["patients"]) == (1, len(table.patients))
+    assert told["mean_width"] == pytest.approx(0.2)
+    assert "0.200 wide in the mean, held the reference of 100.0%" in render_table(evaluated(sure))
+    assert evaluated(table).coverage is None
+    assert "Its intervals" not in render_table(evaluated(table))

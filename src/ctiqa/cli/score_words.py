@@ -4,7 +4,8 @@ from collections import Counter
 
 from ctiqa.cli.console import stderr
 from ctiqa.scoring.calibration import Calibration
-from ctiqa.scoring.result import MEANING, ScoreReport, SeriesSummary, SliceResult
+from ctiqa.scoring.columns import MEANING
+from ctiqa.scoring.result import ScoreReport, SeriesSummary, SliceResult
 
 __all__ = ["summarise"]
 

@@ -9,7 +9,8 @@ from typing import Any, Final
 import numpy as np
 
 from ctiqa.card import Card
-from ctiqa.scoring.result import PART_COLUMNS, SliceResult, Status
+from ctiqa.scoring.columns import PART_COLUMNS
+from ctiqa.scoring.result import SliceResult, Status
 
 __all__ = [
     "FigureTable",

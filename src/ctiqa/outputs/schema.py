@@ -10,14 +10,8 @@ from ctiqa.images.ct_slice import Acquisition, Identity
 from ctiqa.protocol import measured
 from ctiqa.protocol.measured import FIGURES, Measured
 from ctiqa.scoring import result
-from ctiqa.scoring.result import (
-    MEANING,
-    PART_COLUMNS,
-    READER_COLUMNS,
-    ScoreReport,
-    SeriesSummary,
-    SliceResult,
-)
+from ctiqa.scoring.columns import MEANING, OPTIONAL_COLUMNS
+from ctiqa.scoring.result import ScoreReport, SeriesSummary, SliceResult
 
 __all__ = ["SCHEMAS", "measure_schema", "score_schema"]
 
@@ -42,7 +36,6 @@ def score_schema() -> Schema:
     del card["properties"]["recipe"]
     card["required"].remove("recipe")
     model = _object({"name": _of(str), "sha256": _of(str), "card": card})
-    optional = {*PART_COLUMNS.values(), *READER_COLUMNS, *result.PATIENT_COLUMNS}
     properties = {
         "schema_version": {"const": result.SCHEMA_VERSION},
         "meaning": {"const": MEANING},
@@ -51,8 +44,8 @@ def score_schema() -> Schema:
         "step": {"type": "integer", "minimum": 1},
         "model": model,
         "calibration": {"type": "object"},
-        "series": _list(_scored(_of(SeriesSummary, optional=optional))),
-        "slices": _list(_scored(_of(SliceResult, optional=optional))),
+        "series": _list(_scored(_of(SeriesSummary, optional=OPTIONAL_COLUMNS))),
+        "slices": _list(_scored(_of(SliceResult, optional=OPTIONAL_COLUMNS))),
     }
     return _document("score", _object(properties, optional={"calibration"}))
 

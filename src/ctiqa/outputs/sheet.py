@@ -9,13 +9,8 @@ from typing import Any, TypeAlias, get_args, get_type_hints
 from ctiqa.images.ct_slice import Acquisition, Identity
 from ctiqa.outputs.tables import Report, known
 from ctiqa.protocol.measured import FIGURES, Measured, MeasureReport
-from ctiqa.scoring.result import (
-    MEANING,
-    PATIENT_COLUMNS,
-    ScoreReport,
-    SeriesSummary,
-    SliceResult,
-)
+from ctiqa.scoring.columns import MEANING, PATIENT_COLUMNS
+from ctiqa.scoring.result import ScoreReport, SeriesSummary, SliceResult
 
 __all__ = ["Kind", "Sheet", "kinds_of", "series_of", "sheets_of", "table_of"]
 

@@ -5,7 +5,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
 from ctiqa.measures.agreement import Interval
-from ctiqa.scoring.result import MEANING, SliceResult
+from ctiqa.scoring.columns import MEANING
+from ctiqa.scoring.result import SliceResult
 
 __all__ = ["COLUMNS", "Comparison", "Difference", "Pair"]
 

@@ -23,6 +23,7 @@ from ctiqa.protocol.dose_result import DoseCurve, DoseCurves, DosePoint
 from ctiqa.protocol.lowest_dose import Goal, answer, block_draws, mean_interval
 from ctiqa.scoring.applicability import judge
 from ctiqa.scoring.predict import score
+from ctiqa.scoring.privacy import DISCREET, discreet
 from ctiqa.scoring.result import SliceResult
 from ctiqa.scoring.scorer import Scorer
 from ctiqa.scoring.workers import in_order
@@ -67,6 +68,7 @@ def dose_curves(
         ValueError: if a dose is outside (0, 1].
     """
     lower = LowerDose(tuple(sorted({1.0, *doses}, reverse=True)), seed=seed)
+    reading = discreet(reading, DISCREET)
     series = [replace(one, headers=one.headers[::step]) for one in reading.series]
     whole = sum(map(len, series)) * (1 + len(lower.doses))
     refusals = list(reading.refusals)

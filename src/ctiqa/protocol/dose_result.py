@@ -8,7 +8,7 @@ from typing import Any
 from ctiqa.images.refusal import Refusal
 from ctiqa.measures.agreement import Interval
 from ctiqa.protocol.lowest_dose import Answer, Goal
-from ctiqa.scoring.result import MEANING
+from ctiqa.scoring.columns import MEANING
 
 __all__ = ["ASSUMPTIONS", "COLUMNS", "DoseCurve", "DoseCurves", "DosePoint"]
 

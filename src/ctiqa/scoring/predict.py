@@ -15,10 +15,11 @@ from ctiqa.images.refusal import Refusal
 from ctiqa.measures.global_noise import modal_sd, soft_tissue
 from ctiqa.scoring.applicability import judge
 from ctiqa.scoring.calibration import Calibration
+from ctiqa.scoring.columns import PART_COLUMNS
 from ctiqa.scoring.intake import Inputs, Waiting, take_in
 from ctiqa.scoring.interval import around
 from ctiqa.scoring.privacy import DISCREET, Privacy
-from ctiqa.scoring.result import PART_COLUMNS, ScoreReport, SeriesSummary, SliceResult
+from ctiqa.scoring.result import ScoreReport, SeriesSummary, SliceResult
 from ctiqa.scoring.scorer import Scorer
 from ctiqa.scoring.workers import cores, in_order
 

@@ -8,69 +8,24 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias, get_a
 from ctiqa.card import Card
 from ctiqa.errors import CtiqaError
 from ctiqa.scoring.calibration import Calibration
+from ctiqa.scoring.columns import (
+    COLUMNS,
+    INTERVAL_COLUMNS,
+    MEANING,
+    OPTIONAL_COLUMNS,
+    PART_COLUMNS,
+    PATIENT_COLUMNS,
+    READER_COLUMNS,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = [
-    "COLUMNS",
-    "INTERVAL_COLUMNS",
-    "MEANING",
-    "PART_COLUMNS",
-    "PATIENT_COLUMNS",
-    "READER_COLUMNS",
-    "ScoreReport",
-    "SeriesSummary",
-    "SliceResult",
-    "Status",
-]
+__all__ = ["ScoreReport", "SeriesSummary", "SliceResult", "Status"]
 
 SCHEMA_VERSION = 1
 
 Status: TypeAlias = Literal["ok", "caution", "not_scored"]
-
-MEANING = "score in [0, 1], higher is better"
-
-COLUMNS = (
-    "path",
-    "study_instance_uid",
-    "series_instance_uid",
-    "sop_instance_uid",
-    "instance_number",
-    "z_mm",
-    "score",
-    "noise_hu",
-    "status",
-    "reasons",
-    "kvp",
-    "tube_current_ma",
-    "ctdivol_mgy",
-    "kernel",
-    "slice_thickness_mm",
-    "pixel_mm",
-    "manufacturer",
-    "scanner",
-    "body_part",
-    "model",
-    "model_sha256",
-)
-"""Columns of a table of results, in order; later versions add to its end and rename none."""
-
-PART_COLUMNS = {
-    "noise": "score_noise",
-    "sharpness": "score_sharpness",
-    "streaks": "score_streaks",
-}
-"""Columns that follow where the model tells a score's parts, by what its card calls them."""
-
-INTERVAL_COLUMNS = ("score_low", "score_high")
-"""Columns that follow where the model's card tells how far a score may be trusted."""
-
-READER_COLUMNS = ("reader_score", "reader_low", "reader_high")
-"""Columns that follow where a calibration to readers was given, and nowhere else."""
-
-PATIENT_COLUMNS = ("patient_hash",)
-"""The column that follows where the user gave a secret to hash patients with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,13 +213,7 @@ class ScoreReport:
         model = self.card.to_dict()
         del model["schema_version"], model["recipe"]
         # An uncalibrated score has nothing to do with readers, not even the names of columns.
-        optional = {
-            *PART_COLUMNS.values(),
-            *INTERVAL_COLUMNS,
-            *READER_COLUMNS,
-            *PATIENT_COLUMNS,
-        }
-        hidden = optional.difference(self.columns)
+        hidden = OPTIONAL_COLUMNS.difference(self.columns)
         slices = [_without(asdict(row), hidden) for row in self.slices]
         calibrated = {} if self.calibration is None else {"calibration": self.calibration.to_dict()}
         return {
