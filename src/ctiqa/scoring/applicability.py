@@ -135,10 +135,11 @@ def _grain(kernel: str, seen: Appearance, trained: TrainingRange) -> Iterator[st
         yield f"kernel {kernel} is one of an iterative reconstruction and not in training"
     elif kernel and unnamed and (is_sharp(kernel) or not measured):
         yield f"kernel {kernel} not in training"
-    if seen.grain < _LEAST_GRAIN:
+    # A sharp kernel enhances edges, so that its noise says nothing of filters.
+    if seen.grain < _LEAST_GRAIN and not is_sharp(kernel):
         yield (
-            f"noise as coarse as its edges are not ({seen.grain:.2f}, unfiltered at least "
-            f"{_LEAST_GRAIN:.2f}): denoised or reconstructed iteratively"
+            f"noise coarser than edges this sharp come with ({seen.grain:.3f}, unfiltered at least "
+            f"{_LEAST_GRAIN:.3f}): denoised or reconstructed iteratively"
         )
 
 
