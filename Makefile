@@ -30,7 +30,8 @@ format: $(ALL)  ## Rewrite the code as ruff wants it, and the tree in the README
 bench: $(ALL)  ## Measure what is fast, and against whom.
 	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
 
-docs: $(ALL)  ## Check that the documents' links lead somewhere and their commands run.
+docs: $(ALL)  ## Build the site into build/site, then check the documents' links and commands.
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	$(BIN)/python -m pytest tests/test_docs.py
 
 clean:  ## Delete what the other commands made, except .venv, corpora/ and runs/.

@@ -123,6 +123,7 @@ def run(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
 
 PAGES_ABOUT_ONE_SCAN = [
     ROOT / "docs" / "start.md",
+    ROOT / "docs" / "how-to" / "command-line.md",
     ROOT / "docs" / "how-to" / "dose-curve.md",
     ROOT / "docs" / "how-to" / "measure.md",
     ROOT / "docs" / "how-to" / "report.md",
@@ -172,6 +173,17 @@ def test_the_table_that_a_page_shows_can_be_evaluated(
 def test_the_python_of_a_page_runs_from_top_to_bottom(page: Path) -> None:
     code = "\n".join(blocks(page, "python"))
     exec(compile(code, str(page), "exec"), {"__name__": "__main__"})  # noqa: S102 - our own page
+
+
+def test_the_environment_variables_of_the_page_are_those_of_the_code() -> None:
+    page = (ROOT / "docs" / "how-to" / "command-line.md").read_text("utf-8")
+    described = set(re.findall(r"^\| `(CTIQA_\w+)` \| `(--[\w-]+)`", page, re.MULTILINE))
+    loaded = [_load(name) for name in COMMANDS]
+    loaded += [inner for one in loaded for inner in getattr(one, "commands", {}).values()]
+    options = [option for command in loaded for option in command.params if option.envvar]
+    read = {(option.envvar, option.opts[0]) for option in options if option.opts[0][0] == "-"}
+    assert described == read
+    assert {option.envvar for option in options} == {variable for variable, _ in described}
 
 
 CITING = [

@@ -5,13 +5,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from typer.testing import CliRunner
 
 import ctiqa
-from ctiqa.cli import main
+from ctiqa.cli import main, options
 from ctiqa.errors import ModelError
 
 Act = Callable[[], None]
@@ -132,14 +132,38 @@ def test_a_fault_of_the_program_is_not_hidden(
     assert isinstance(run("info").exception, ZeroDivisionError)
 
 
-def test_options_of_a_command_are_completed_by_the_shell() -> None:
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [("ctiqa sel", ["selftest"]), ("ctiqa score --mod", ["--model"])],
+)
+def test_commands_and_their_options_are_completed_by_the_shell(
+    words: str, completed: list[str]
+) -> None:
     code = "from ctiqa.cli.main import run; run()"
     environment = os.environ | {
         "_CTIQA_COMPLETE": "complete_bash",
-        "COMP_WORDS": "ctiqa score --mod",
-        "COMP_CWORD": "2",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(words.count(" ")),
     }
     shown = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
     )
-    assert shown.stdout.split() == ["--model"]
+    assert shown.stdout.split() == completed
+
+
+def test_completion_can_be_installed(run: Callable[..., Any]) -> None:
+    shown = run("--show-completion", "bash")
+    assert shown.exit_code == 0
+    assert "complete -o default -F _ctiqa_completion ctiqa" in shown.stdout
+
+
+@pytest.mark.parametrize("name", main.COMMANDS)
+def test_an_option_is_called_and_explained_alike_in_every_command(name: str) -> None:
+    short = {"--output": "-o", "--model": "-m", "--device": "-d", "--quiet": "-q"}
+    short |= {"--verbose": "-v", "--recipe": "-r"}
+    alike = {"--json": options.Json, "--quiet": options.Quiet, "--verbose": options.Verbose}
+    for option in main._load(name).params:
+        long = option.opts[0]
+        assert option.opts[1:] == ([short[long]] if long in short else []), long
+        if long in alike:
+            assert option.help == get_args(alike[long])[1].help

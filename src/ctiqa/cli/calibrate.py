@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ctiqa.cli.options import check_form
+from ctiqa.cli.options import Json, Quiet, check_form
 
 if TYPE_CHECKING:
     from ctiqa.scoring.calibration import Calibration
@@ -49,8 +49,8 @@ def calibrate(
     force: Annotated[
         bool, typer.Option("--force", help="Also on fewer than 50 images or 10 patients.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the calibration itself.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the result only.")] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Learn from readers' grades what a model's scores mean on the readers' scale.
 

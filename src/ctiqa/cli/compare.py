@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ctiqa.cli.options import Model, WorkThreads, check_form
+from ctiqa.cli.options import Json, Model, Quiet, WorkThreads, check_form
 
 if TYPE_CHECKING:
     from ctiqa.protocol.sides import Side
@@ -34,8 +34,8 @@ def compare(
     ] = "cpu",
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same intervals.")] = 0,
     threads: WorkThreads = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON, not words.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Say which of two scans or reconstructions scores better, by how much, and how sure that is.
 

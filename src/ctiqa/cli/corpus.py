@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ctiqa.cli.options import Quiet, Workers
+
 if TYPE_CHECKING:
     from ctiqa.corpus.part import CorpusSettings
     from ctiqa.corpus.store import Corpus
@@ -51,10 +53,8 @@ def corpus(
         ),
     ] = 0,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same corpus.")] = 0,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="How many processes work; one a core by default.")
-    ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No summary, no progress.")] = False,
+    workers: Workers = None,
+    quiet: Quiet = False,
 ) -> None:
     """Turn scans into a labelled corpus: every slice at every dose, with both labels.
 

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from ctiqa.cli.options import Quiet, Workers
+
 __all__ = ["degrade"]
 
 
@@ -14,10 +16,8 @@ def degrade(
     mixture: Annotated[
         Path, typer.Option(help="Which degradations, how often: a .toml file with [mixture].")
     ],
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="How many processes work; one a core by default.")
-    ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No summary, no progress.")] = False,
+    workers: Workers = None,
+    quiet: Quiet = False,
 ) -> None:
     """Degrade the slices of a corpus in more ways than noise, and label them in parts.
 

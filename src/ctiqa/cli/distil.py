@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ctiqa.cli.options import Quiet
 from ctiqa.cli.train import (
     Accelerator,
     Devices,
@@ -29,6 +30,7 @@ def distil(
     accelerator: Accelerator = "auto",
     threads: Threads = 0,
     restart: Restart = False,
+    quiet: Quiet = False,
 ) -> None:
     """Distil the teachers of a run into one student, going on where an earlier start stopped.
 
@@ -41,5 +43,5 @@ def distil(
         from ctiqa.training.teachers import RECIPE
     read = read_recipe(recipe or run / RECIPE)
     where = Where(run, read.optimiser.precision, accelerator, devices, threads)
-    with training(where) as (fabric, watch):
+    with training(where, quiet=quiet) as (fabric, watch):
         distil_run(Corpus.open(corpus), read, run, fabric=fabric, watch=watch, restart=restart)

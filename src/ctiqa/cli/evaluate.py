@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from ctiqa.cli.options import Device, Json, Quiet, Workers
 from ctiqa.errors import CtiqaError
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class _Choice(NamedTuple):
     self_label: bool
     niqe: bool
     device: str
-    workers: int
+    workers: int | None
     quiet: bool
 
 
@@ -111,10 +112,10 @@ def evaluate(
         bool,
         typer.Option(help="Also tell how far each image is from routine-dose training slices."),
     ] = True,
-    device: Annotated[str, typer.Option("--device", "-d", help="cpu, cuda or cuda:1.")] = "cpu",
-    workers: Annotated[int, typer.Option(min=0, help="Processes that do so; 0 is every core.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, not tables.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the result only.")] = False,
+    device: Device = "cpu",
+    workers: Workers = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Say how well scores agree with a reference, and what noise alone would reach.
 
@@ -205,7 +206,7 @@ def _from_corpus(folder: Path, choice: _Choice) -> _Found:
         by_itself=choice.self_label and choice.label is not Label.PARTS,
         niqe=choice.niqe and choice.label is not Label.PARTS,
         interval=scorer.card.interval,
-        workers=choice.workers or None,
+        workers=choice.workers,
         bar=partial(progress, quiet=choice.quiet),
     )
     about = {

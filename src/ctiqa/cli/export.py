@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from ctiqa.cli.console import stderr
+from ctiqa.cli.options import Quiet
 from ctiqa.cli.train import extra_installed
 
 __all__ = ["export"]
@@ -26,6 +27,7 @@ def export(
         list[Path] | None,
         typer.Option(help="A .json file of 'ctiqa evaluate' whose figures the card tells."),
     ] = None,
+    quiet: Quiet = False,
 ) -> None:
     """Write a trained network of a run as one ONNX file that explains itself.
 
@@ -44,5 +46,6 @@ def export(
     note["figures"] = {**note.get("figures", {}), **evaluated(evaluation or [])}
     done = finished(run, which, note=note)
     export_network(done.network, done.card, output)
-    size_mb = output.stat().st_size / 1e6
-    stderr().print(f"{output}: {done.card.name}, {size_mb:.1f} MB")
+    if not quiet:
+        size_mb = output.stat().st_size / 1e6
+        stderr().print(f"{output}: {done.card.name}, {size_mb:.1f} MB")

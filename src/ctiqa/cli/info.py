@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from ctiqa.cli.options import Json
+
 __all__ = ["info"]
 
 
@@ -20,7 +22,10 @@ class Written(StrEnum):
 
 def info(
     model: Annotated[
-        Path | None, typer.Argument(help="An .onnx file; the shipped model if none is named.")
+        Path | None,
+        typer.Argument(
+            envvar="CTIQA_MODEL", help="An .onnx file; the shipped model if none is named."
+        ),
     ] = None,
     *,
     recipe: Annotated[
@@ -29,10 +34,10 @@ def info(
     svg: Annotated[
         Path | None, typer.Option(help="Write the drawings there, beside showing them.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Write the card as JSON.")] = False,
     schema: Annotated[
         Written | None, typer.Option(help="Write the JSON Schema of that command's JSON instead.")
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Show what a model says of itself, or draw Figures 1 to 3 of the paper from the code.
 

@@ -12,6 +12,7 @@ from ctiqa.cli.options import (
     Quiet,
     Scans,
     Table,
+    Verbose,
     WorkThreads,
     check_table,
     privacy_of,
@@ -37,9 +38,7 @@ def measure(
     patient_key: PatientKey = None,
     json: Json = False,
     quiet: Quiet = False,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Name every image that was not measured.")
-    ] = False,
+    verbose: Verbose = False,
 ) -> None:
     """Measure every slice of CT scans: noise, its spectrum, detectability, size and dose.
 

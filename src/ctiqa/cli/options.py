@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from ctiqa.scoring.privacy import Privacy
 
 __all__ = [
+    "Device",
     "HashPaths",
     "Json",
     "KeepNames",
@@ -17,7 +18,9 @@ __all__ = [
     "Quiet",
     "Scans",
     "Table",
+    "Verbose",
     "WorkThreads",
+    "Workers",
     "check_form",
     "check_table",
     "privacy_of",
@@ -37,10 +40,9 @@ Model: TypeAlias = Annotated[
     Path | None,
     typer.Option("--model", "-m", envvar="CTIQA_MODEL", help="Not the shipped model but this."),
 ]
-WorkThreads: TypeAlias = Annotated[
-    int | None, typer.Option(min=1, help="How many threads work; one a core by default.")
+Device: TypeAlias = Annotated[
+    str, typer.Option("--device", "-d", envvar="CTIQA_DEVICE", help="cpu, cuda or cuda:1.")
 ]
-Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON, not a table.")]
 HashPaths: TypeAlias = Annotated[
     bool, typer.Option("--hash-paths", help="Write a hash of each path instead of the path.")
 ]
@@ -57,7 +59,23 @@ PatientKey: TypeAlias = Annotated[
         help="File with a secret: adds patient_hash, equal for all visits of a patient.",
     ),
 ]
+WorkThreads: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        min=1, envvar="CTIQA_THREADS", help="How many threads work; one a core by default."
+    ),
+]
+Workers: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        min=1, envvar="CTIQA_WORKERS", help="How many processes work; one a core by default."
+    ),
+]
+Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON, not words or a table.")]
 Quiet: TypeAlias = Annotated[bool, typer.Option("--quiet", "-q", help="No summary, no progress.")]
+Verbose: TypeAlias = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Name every image that has reasons, with them.")
+]
 
 
 def check_form(output: Path | None, *forms: str, option: str = "--output") -> None:

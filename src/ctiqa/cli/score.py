@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ctiqa.cli.options import (
+    Device,
     HashPaths,
     Json,
     KeepNames,
@@ -15,6 +16,7 @@ from ctiqa.cli.options import (
     Quiet,
     Scans,
     Table,
+    Verbose,
     WorkThreads,
     check_form,
     check_table,
@@ -57,9 +59,7 @@ def score(
             help="Write a DICOM structured report and a page for each series there.",
         ),
     ] = None,
-    device: Annotated[
-        str, typer.Option("--device", "-d", envvar="CTIQA_DEVICE", help="cpu, cuda or cuda:1.")
-    ] = "cpu",
+    device: Device = "cpu",
     step: Annotated[int, typer.Option(min=1, help="Score every N-th slice of a series.")] = 1,
     batch: Annotated[
         int | None,
@@ -73,9 +73,7 @@ def score(
     patient_key: PatientKey = None,
     json: Json = False,
     quiet: Quiet = False,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Name every image and reason.")
-    ] = False,
+    verbose: Verbose = False,
 ) -> None:
     """Score every slice of CT scans: in [0, 1], higher is better, with its noise in HU.
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ctiqa.cli.options import Model, WorkThreads, check_form
+from ctiqa.cli.options import Json, Model, Quiet, WorkThreads, check_form
 
 if TYPE_CHECKING:
     from ctiqa.images.series import Series
@@ -27,8 +27,8 @@ def selftest(
     slices: Annotated[int, typer.Option(min=6, help="Try that many, along the table.")] = 12,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same result.")] = 0,
     threads: WorkThreads = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON, not a page.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Try on your own scan whether the score does what a trustworthy score must do.
 

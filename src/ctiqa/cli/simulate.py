@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ctiqa.cli.options import Quiet, WorkThreads
+
 if TYPE_CHECKING:
     from ctiqa.dose.derived import SimulatedSeries
     from ctiqa.dose.series import LowerDose
@@ -32,8 +34,8 @@ def simulate(
         ),
     ] = False,
     step: Annotated[int, typer.Option(min=1, help="Take every N-th slice of a series.")] = 1,
-    threads: Annotated[int, typer.Option(min=1, help="Slices at work at once.")] = 2,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No summary, no progress.")] = False,
+    threads: WorkThreads = None,
+    quiet: Quiet = False,
 ) -> None:
     """Write a scan as it would look at a lower dose, as derived DICOM series.
 
@@ -48,10 +50,16 @@ def simulate(
     lower = _lower_dose(dose, seed=seed, shared_field=shared_field)
     from ctiqa.cli.console import emit, progress, stderr
     from ctiqa.dose import derived
+    from ctiqa.scoring.workers import cores
 
     with progress("Simulating", quiet=quiet, unit="steps") as advance:
         result = derived.simulate(
-            list(inputs), output, lower=lower, step=step, threads=threads, progress=advance
+            list(inputs),
+            output,
+            lower=lower,
+            step=step,
+            threads=threads or cores(),
+            progress=advance,
         )
     for series in result.series:
         emit("".join(f"{folder}\n" for folder in series.folders).encode())

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from ctiqa.cli.console import stderr
+from ctiqa.cli.options import Quiet
 from ctiqa.cli.train import Accelerator, Threads, Where, extra_installed, training
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def study(
     ] = False,
     accelerator: Accelerator = "auto",
     threads: Threads = 0,
+    quiet: Quiet = False,
 ) -> None:
     """Make Tables 1 to 4 and Figure 4 of the paper on your data, beside the printed values.
 
@@ -72,11 +74,11 @@ def study(
 
       ctiqa study all corpus -o study --only-pages
     """
-    choice = Choice(what, scale, seeds, vit_weights, accelerator, threads)
+    choice = Choice(what, scale, seeds, vit_weights, accelerator, threads, quiet)
     made = _opened(choice, corpus, folder) if only_pages else _trained(choice, corpus, folder)
     made.write(made.tables)
     records = _records(made)
-    if only_pages:
+    if only_pages and not quiet:
         _tell_progress(made)
     failed = [record for record in records if record.state == "failed"]
     for record in failed:
@@ -94,6 +96,7 @@ class Choice(NamedTuple):
     vit_weights: Path | None
     accelerator: str
     threads: int
+    quiet: bool
 
     def recipe(self) -> tuple[str, str]:
         """Return what the scale is called, and its recipe."""
@@ -150,17 +153,20 @@ def _trained(choice: Choice, corpus: Path, folder: Path) -> "Publisher":
     table.register(runs)
     table.retry([run.name for run in runs])
     made = Publisher(folder, wanted, table, choice.command(corpus, folder), _drawer())
-    _tell_progress(made)
+    if not choice.quiet:
+        _tell_progress(made)
 
     def told(run: "Run") -> None:
         made.ended(run)
-        _tell_progress(made)
+        if not choice.quiet:
+            _tell_progress(made)
 
     def waits() -> None:
-        stderr().print("what can be trained now is in the hands of other processes; waiting")
+        if not choice.quiet:
+            stderr().print("what can be trained now is in the hands of other processes; waiting")
 
     where = Where(folder, plan.precision, choice.accelerator, 1, choice.threads)
-    with training(where) as (fabric, watch):
+    with training(where, quiet=choice.quiet) as (fabric, watch):
         bench = Bench(opened, folder, fabric, watch)
         work(table, runs, bench.perform, told=told, waits=waits)
     return made

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ctiqa.cli.console import stderr
+from ctiqa.cli.options import Quiet
 from ctiqa.errors import CtiqaError
 
 if TYPE_CHECKING:
@@ -21,7 +22,10 @@ __all__ = ["Where", "extra_installed", "train", "training"]
 
 Devices = Annotated[int, typer.Option(min=1, help="How many devices train together.")]
 Accelerator = Annotated[str, typer.Option(help="cpu, cuda, mps or auto.")]
-Threads = Annotated[int, typer.Option(min=0, help="CPU threads; 0 is PyTorch's own choice.")]
+Threads = Annotated[
+    int,
+    typer.Option(min=0, envvar="CTIQA_THREADS", help="CPU threads; 0 is PyTorch's own choice."),
+]
 Restart = Annotated[bool, typer.Option("--restart", help="Begin anew instead of going on.")]
 
 
@@ -37,6 +41,7 @@ def train(
     accelerator: Accelerator = "auto",
     threads: Threads = 0,
     restart: Restart = False,
+    quiet: Quiet = False,
 ) -> None:
     """Train the teachers of a recipe on a corpus, going on where an earlier start stopped.
 
@@ -53,7 +58,7 @@ def train(
     if read.caution:
         stderr().print(f"caution: {read.caution}")
     where = Where(run, read.optimiser.precision, accelerator, devices, threads)
-    with training(where) as (fabric, watch):
+    with training(where, quiet=quiet) as (fabric, watch):
         train_teachers(
             Corpus.open(corpus),
             read,
@@ -94,7 +99,7 @@ def extra_installed() -> Iterator[None]:
 
 
 @contextmanager
-def training(where: Where) -> Iterator[tuple["Fabric", "Told"]]:
+def training(where: Where, *, quiet: bool = False) -> Iterator[tuple["Fabric", "Told"]]:
     """Yield Fabric and who is told, and end in words when a person presses Ctrl-C."""
     import torch
 
@@ -105,7 +110,7 @@ def training(where: Where) -> Iterator[tuple["Fabric", "Told"]]:
         torch.set_num_threads(where.threads)
     fabric = make_fabric(where.precision, accelerator=where.accelerator, devices=where.devices)
     try:
-        with Told(quiet=not fabric.is_global_zero) as told:
+        with Told(quiet=quiet or not fabric.is_global_zero) as told:
             yield fabric, told
     except KeyboardInterrupt:
         stderr().print(
