@@ -50,14 +50,22 @@ def test_the_commands_are_the_promised_ones() -> None:
     assert list(main.COMMANDS) == promised.split()
 
 
-def test_help_takes_less_than_half_a_second() -> None:
-    code = "from ctiqa.cli.main import run; run()"
-    # Processor time, since a busy machine makes every wall clock late.
+def test_help_takes_less_than_twice_the_time_of_an_empty_command_line() -> None:
+    """The empty one does nothing but load typer and rich, which ours needs as well."""
+    empty = "import typer; app = typer.Typer(); app.command()(lambda: None); app()"
+    ours = "from ctiqa.cli.main import run; run()"
+    # The least of three, since a busy machine makes some of them late.
+    seconds = {code: min(helped(code) for _ in range(3)) for code in (empty, ours)}
+    assert seconds[ours] < 2 * seconds[empty]
+
+
+def helped(code: str) -> float:
+    """Return the processor time that the help of a command line takes, in seconds."""
     before = os.times()
     subprocess.run([sys.executable, "-c", code, "--help"], check=True, capture_output=True)
     after = os.times()
     user, system = after.children_user, after.children_system
-    assert user + system - before.children_user - before.children_system < 0.5
+    return user + system - before.children_user - before.children_system
 
 
 def test_help_imports_neither_a_command_nor_anything_heavy() -> None:

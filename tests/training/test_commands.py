@@ -82,10 +82,9 @@ def _exported(run: Path, tmp_path: Path) -> None:
     assert scores.shape == (3, card.outputs)
 
 
-def test_some_teachers_can_be_trained_alone_and_in_silence(corpus: Corpus, tmp_path: Path) -> None:
+def test_some_teachers_can_be_trained_alone(corpus: Corpus, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    done = ctiqa("train", corpus.folder, "-r", RECIPE, "-o", run, "--members", "1", "--quiet")
-    assert (done.exit_code, done.stdout, done.stderr) == (0, "", "")
+    assert ctiqa("train", corpus.folder, "-r", RECIPE, "-o", run, "--members", "1").exit_code == 0
     assert [path.name for path in run.glob("teacher-*")] == ["teacher-1"]
     wrong = ctiqa("train", corpus.folder, "-r", RECIPE, "-o", run, "--members", "one")
     assert wrong.exit_code == 2
