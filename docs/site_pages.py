@@ -65,12 +65,14 @@ def on_config(config: MkDocsConfig) -> None:
     pages = {page.stem: f"how-to/{page.name}" for page in sorted(DOCS.glob("how-to/*.md"))}
     ordered = sorted(pages, key=lambda stem: HOW_TO.index(stem) if stem in HOW_TO else len(HOW_TO))
     decisions = [f"decisions/{page.name}" for page in sorted(DOCS.glob("decisions/*.md"))]
+    results = [f"results/{page.name}" for page in sorted(DOCS.glob("results/*.md"))]
     config.nav = [
         {"Start": ["index.md", "start.md", "notebook/first-look.md"]},
         {"How to": [pages[stem] for stem in ordered]},
         {"Physics": ["physics.md"]},
         {"Method": ["method.md"]},
         {"Reference": ["reference/index.md", *(f"reference/{room}.md" for room in rooms())]},
+        {"Results": results},
         {"Decisions": ["decisions/index.md", *decisions]},
         {"Log": ["log.md", "changelog.md"]},
     ]
