@@ -12,8 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from ctiqa.card import Card
+from ctiqa.cli.extras import extra_installed
 from ctiqa.cli.main import app
-from ctiqa.cli.train import extra_installed
 from ctiqa.corpus.store import Corpus
 from ctiqa.errors import CtiqaError
 

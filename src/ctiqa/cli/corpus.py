@@ -70,7 +70,7 @@ def corpus(
     ctiqa corpus ct/ -o corpora/wide --splits ct/splits.csv --reconstructions 4
     """
     from ctiqa.cli.console import progress, stderr
-    from ctiqa.cli.train import extra_installed
+    from ctiqa.cli.extras import extra_installed
 
     settings = _settings(dose or [0.75, 0.5, 0.25], realisation, reconstructions, seed)
     with extra_installed():

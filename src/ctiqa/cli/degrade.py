@@ -28,7 +28,7 @@ def degrade(
     Example: ctiqa degrade corpora/mine --mixture recipes/mixtures/standard.toml
     """
     from ctiqa.cli.console import progress, stderr
-    from ctiqa.cli.train import extra_installed
+    from ctiqa.cli.extras import extra_installed
 
     with extra_installed():
         from ctiqa.corpus.degraded import degrade_corpus

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ctiqa.cli.extras import extra_installed
 from ctiqa.cli.options import Quiet
 from ctiqa.cli.train import (
     Accelerator,
@@ -12,7 +13,6 @@ from ctiqa.cli.train import (
     Restart,
     Threads,
     Where,
-    extra_installed,
     training,
 )
 

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from ctiqa.cli.console import stderr
+from ctiqa.cli.extras import extra_installed
 from ctiqa.cli.options import Quiet
-from ctiqa.cli.train import extra_installed
 
 __all__ = ["export"]
 

@@ -79,7 +79,7 @@ def info(
 
 
 def _draw(recipe: Path, svg: Path | None) -> None:
-    from ctiqa.cli.train import extra_installed
+    from ctiqa.cli.extras import extra_installed
 
     with extra_installed():
         from ctiqa.model.diagram import as_svg, as_text

@@ -40,7 +40,7 @@ def interval(
     ctiqa evaluate corpus -m model.onnx --split test
     """
     from ctiqa.cli.console import progress, stderr
-    from ctiqa.cli.train import extra_installed
+    from ctiqa.cli.extras import extra_installed
 
     with extra_installed():
         from ctiqa.model.export import export_with_card

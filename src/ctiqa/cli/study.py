@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from ctiqa.cli.console import stderr
+from ctiqa.cli.extras import extra_installed
 from ctiqa.cli.options import Quiet
-from ctiqa.cli.train import Accelerator, Threads, Where, extra_installed, training
+from ctiqa.cli.train import Accelerator, Threads, Where, training
 
 if TYPE_CHECKING:
     from ctiqa.study.publish import Draw, Publisher

@@ -1,13 +1,12 @@
 """Keep results over time, and chart them, from the command line."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
+from ctiqa.cli.extras import extra_installed
 from ctiqa.cli.main import SETTINGS
 from ctiqa.cli.options import Json, Quiet, Table, check_form
 from ctiqa.errors import CtiqaError, TableError
@@ -63,7 +62,7 @@ def add(
     """
     from ctiqa.cli.console import progress, stderr
 
-    with _store_installed():
+    with extra_installed("a store", "store"):
         from ctiqa.store.ingest import add as put
         from ctiqa.store.open import Store
         from ctiqa.store.results import read_results
@@ -126,7 +125,7 @@ def chart(
     from ctiqa.protocol.drift import charts_of
     from ctiqa.protocol.drift_report import DriftReport
 
-    with _store_installed():
+    with extra_installed("a store", "store"):
         from ctiqa.store.open import Store
         from ctiqa.store.query import tracked
 
@@ -149,7 +148,7 @@ def list_groups(
     from ctiqa.cli.console import hand_out
     from ctiqa.protocol.overview import Overview
 
-    with _store_installed():
+    with extra_installed("a store", "store"):
         from ctiqa.store.open import Store
         from ctiqa.store.query import tracked
 
@@ -168,28 +167,11 @@ def export(
     check_form(output, ".csv", ".json")
     from ctiqa.cli.console import hand_out
 
-    with _store_installed():
+    with extra_installed("a store", "store"):
         from ctiqa.store.export import export as rows_of
         from ctiqa.store.open import Store
 
     hand_out(rows_of(Store(where), slices=slices), output, as_json=json)
-
-
-@contextmanager
-def _store_installed() -> Iterator[None]:
-    """Say in one sentence what to install, should an import inside fail.
-
-    Raises:
-        CtiqaError: if a package of the extra is missing.
-    """
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] == "ctiqa":
-            raise
-        raise CtiqaError(
-            f"a store needs {error.name}, which is not installed: pip install 'ctiqa[store]'"
-        ) from error
 
 
 def _baseline(words: str) -> "Baseline":

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ctiqa.cli.console import stderr
+from ctiqa.cli.extras import extra_installed
 from ctiqa.cli.options import Quiet
-from ctiqa.errors import CtiqaError
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ctiqa.training.loop import Precision
     from ctiqa.training.progress import Told
 
-__all__ = ["Where", "extra_installed", "train", "training"]
+__all__ = ["Where", "train", "training"]
 
 Devices = Annotated[int, typer.Option(min=1, help="How many devices train together.")]
 Accelerator = Annotated[str, typer.Option(help="cpu, cuda, mps or auto.")]
@@ -79,23 +79,6 @@ class Where:
     accelerator: str
     devices: int
     threads: int
-
-
-@contextmanager
-def extra_installed() -> Iterator[None]:
-    """Say in one sentence what to install, should an import inside fail.
-
-    Raises:
-        CtiqaError: if a package of the extra is missing.
-    """
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] == "ctiqa":
-            raise
-        raise CtiqaError(
-            f"training needs {error.name}, which is not installed: pip install 'ctiqa[train]'"
-        ) from error
 
 
 @contextmanager
