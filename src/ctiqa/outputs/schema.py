@@ -10,7 +10,7 @@ from ctiqa.images.ct_slice import Acquisition, Identity
 from ctiqa.protocol import measured
 from ctiqa.protocol.measured import FIGURES, Measured
 from ctiqa.scoring import result
-from ctiqa.scoring.columns import MEANING, OPTIONAL_COLUMNS
+from ctiqa.scoring.columns import MEANING, OPTIONAL_COLUMNS, PATIENT_COLUMNS
 from ctiqa.scoring.result import ScoreReport, SeriesSummary, SliceResult
 
 __all__ = ["SCHEMAS", "measure_schema", "score_schema"]
@@ -54,12 +54,12 @@ def measure_schema() -> Schema:
     """Return the schema of what ``ctiqa measure`` writes as JSON; as :func:`score_schema`."""
     hints = get_type_hints(Measured) | get_type_hints(Identity) | get_type_hints(Acquisition)
     hints |= dict.fromkeys(FIGURES, float | None)
-    names = (*measured.COLUMNS, "frame", *measured.PATIENT_COLUMNS)
+    names = (*measured.COLUMNS, "frame", *PATIENT_COLUMNS)
     numbers = {"type": "array", "items": {"type": "number"}}
     nps = _object({"frequency_per_mm": numbers, "power_hu2_mm2": numbers})
     rows = _object(
         {**{name: _of(hints[name]) for name in names}, "nps": nps},
-        optional={"nps", *measured.PATIENT_COLUMNS},
+        optional={"nps", *PATIENT_COLUMNS},
     )
     properties = {
         "schema_version": {"const": measured.SCHEMA_VERSION},

@@ -8,13 +8,13 @@ from ctiqa.images.ct_slice import Acquisition, Identity
 from ctiqa.measures.detectability import TASKS
 from ctiqa.measures.global_noise import NOISE_VARIANTS
 from ctiqa.measures.spectrum import NoiseSpectrum
+from ctiqa.scoring.columns import PATIENT_COLUMNS
 
 __all__ = [
     "COLUMNS",
     "D_PRIME",
     "FIGURES",
     "NOISE",
-    "PATIENT_COLUMNS",
     "Figures",
     "MeasureReport",
     "Measured",
@@ -66,9 +66,6 @@ COLUMNS = (
     "pixel_mm",
 )
 """Columns of a table of measurements, in order; later versions add to its end and rename none."""
-
-PATIENT_COLUMNS: Final = ("patient_hash",)
-"""The column that follows where the user gave a secret to hash patients with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
