@@ -4,6 +4,7 @@ PYTHON ?= python3
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
+TESTS := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 BASE := .venv/base-is-installed
 ALL := .venv/all-is-installed
 
@@ -12,15 +13,15 @@ ALL := .venv/all-is-installed
 demo: $(BASE)  ## Score a synthetic chest series at three doses; needs no PyTorch.
 	$(BIN)/python -m ctiqa.cli.demo
 
-test: $(ALL)  ## Run every test.
-	$(BIN)/python -m pytest
+test: $(ALL)  ## Run every test, on every core.
+	$(TESTS)
 
 check: $(ALL)  ## Format, lint, types, the layer contract, then every test.
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest
+	$(TESTS)
 
 format: $(ALL)  ## Rewrite the code as ruff wants it, and the tree in the README.
 	$(BIN)/ruff format

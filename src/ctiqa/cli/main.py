@@ -24,6 +24,7 @@ COMMANDS = {
     "degrade": "Degrade the slices of a corpus in more ways than noise, with labels in parts.",
     "train": "Train the teachers on a corpus.",
     "distil": "Distil the teachers into one student.",
+    "quality-map": "Train where in a slice quality is lost, on top of the student.",
     "export": "Write a trained network as one .onnx file with its card.",
     "interval": "Give a model honest intervals on patients that it never saw.",
     "evaluate": "Compare scores with labels or readers, beside trivial baselines.",

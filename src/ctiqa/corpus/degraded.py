@@ -5,13 +5,15 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import as_completed
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ctiqa.corpus.build import workers_on
-from ctiqa.corpus.degraded_images import FOLDER
+from ctiqa.corpus.degraded_images import FOLDER, LOSS
 from ctiqa.corpus.labeller import STREAKS, Labeller
+from ctiqa.corpus.loss_map import to_bytes
 from ctiqa.corpus.mixture import Mixture
 from ctiqa.corpus.store import Corpus
 from ctiqa.degrade.kinds import to_record
@@ -140,6 +142,7 @@ def _make(task: _Task) -> None:
         exponent=mixture.exponent,
     )
     images, rows = [], []
+    lost = [labeller.labelled(dose).loss for dose in corpus.settings.image_doses]
     for place, (degradation, dose) in enumerate(
         mixture.drawn(task.part, train=facts.split == "train")
     ):
@@ -148,17 +151,19 @@ def _make(task: _Task) -> None:
         at_dose = replace(scan, quanta=scan.quanta * dose)
         degrade = degradation.prepare(noisy, at_dose, noise_hu=labeller.noise_hu(dose))
         images.append(_stored(degrade(noisy.hu)))
-        quality = labeller.quality(dose, degrade, streaks=degradation.kind in STREAKS)
+        label = labeller.labelled(dose, degrade, streaks=degradation.kind in STREAKS)
         record = to_record(degradation)
-        rows.append({"dose": dose, "degradation": record, **quality._asdict()})
+        rows.append({"dose": dose, "degradation": record, **label.quality._asdict()})
+        lost.append(label.loss)
     undegraded = [labeller.quality(dose)._asdict() for dose in corpus.settings.label_doses]
     held = {"sigma_mm": task.sigma_mm, "undegraded": undegraded, "degraded": rows}
-    pixels = np.stack(images)
-    write_whole(
-        task.facts_path.with_suffix(".npy"),
-        lambda file: np.save(file, pixels, allow_pickle=False),
-    )
+    _write_array(task.facts_path.with_suffix(LOSS), to_bytes(np.stack(lost)))
+    _write_array(task.facts_path.with_suffix(".npy"), np.stack(images))
     write_whole(task.facts_path, (json.dumps(held) + "\n").encode())
+
+
+def _write_array(path: Path, array: npt.NDArray[Any]) -> None:
+    write_whole(path, lambda file: np.save(file, array, allow_pickle=False))
 
 
 def _stored(hu: FloatImage) -> npt.NDArray[np.int16]:

@@ -11,12 +11,16 @@ import numpy as np
 import numpy.typing as npt
 
 from ctiqa.corpus.label import IDEAL, PARTS, LabelRecipe
+from ctiqa.corpus.loss_map import LossMap, from_bytes
 from ctiqa.errors import CorpusError, RecipeError
 
-__all__ = ["FOLDER", "DegradedImages", "columns_of", "read_degraded"]
+__all__ = ["FOLDER", "LOSS", "DegradedImages", "columns_of", "read_degraded"]
 
 FOLDER = "degraded"
 """Where degraded images lie in a corpus."""
+
+LOSS = ".loss.npy"
+"""Ending of the file of a slice's loss maps: at each image dose, then of each degraded image."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,6 +47,22 @@ class DegradedImages:
         """Return one image as it is stored, mapped from disk; no file stays open behind it."""
         image: npt.NDArray[np.int16] = np.load(self.path, mmap_mode="r", allow_pickle=False)[place]
         return image
+
+    def loss_map(self, place: int) -> LossMap:
+        """Return where an image of the slice loses quality: at an image dose, or degraded.
+
+        Raises:
+            CorpusError: if the corpus was degraded when there were no such maps.
+        """
+        path = self.path.with_suffix(LOSS)
+        try:
+            stored = np.load(path, mmap_mode="r", allow_pickle=False)[place]
+        except FileNotFoundError:
+            raise CorpusError(
+                f"{path.parent} holds no maps of what is lost, since an older ctiqa made it; "
+                "delete it and give 'ctiqa degrade' again"
+            ) from None
+        return from_bytes(stored)
 
 
 def columns_of(recipe: LabelRecipe) -> list[int]:

@@ -14,7 +14,7 @@ from ctiqa.corpus.label import LabelRecipe
 from ctiqa.corpus.store import Corpus
 from ctiqa.images.ct_slice import FloatImage
 
-__all__ = ["Batch", "Draw", "FixedExamples", "FreshExamples"]
+__all__ = ["Batch", "Draw", "FixedExamples", "FreshExamples", "batches", "turned"]
 
 _AnyDraw = TypeVar("_AnyDraw")
 
@@ -83,7 +83,7 @@ class FixedExamples:
         self, index: int, *, seed: int, batch: int, rank: int = 0, world: int = 1
     ) -> Iterator[Batch]:
         """Yield one pass in random order; the same (seed, index) gives the same bytes."""
-        yield from _batches(self.drawn(index, seed=seed)[rank::world], batch, self._served)
+        yield from batches(self.drawn(index, seed=seed)[rank::world], batch, self._served)
 
     def drawn(self, index: int, *, seed: int) -> list[Draw]:
         """Return the examples of one epoch in their order, decided by (seed, index) alone."""
@@ -95,7 +95,7 @@ class FixedExamples:
 
     def in_order(self, *, batch: int) -> Iterator[Batch]:
         """Yield every example once, in order, upright."""
-        yield from _batches([Draw(at, 0) for at in range(len(self))], batch, self._served)
+        yield from batches([Draw(at, 0) for at in range(len(self))], batch, self._served)
 
     def label_of(self, pair: tuple[int, int]) -> Label:
         """Return the label of one of the pairs: Q, or its parts."""
@@ -108,7 +108,7 @@ class FixedExamples:
 
         def example(draw: Draw) -> tuple[FloatImage, Label]:
             pair = pairs[draw.place]
-            return _turned(self.corpus.image(*pair), draw.turn), self.label_of(pair)
+            return turned(self.corpus.image(*pair), draw.turn), self.label_of(pair)
 
         return example
 
@@ -160,7 +160,7 @@ class FreshExamples:
             _FreshDraw(int(i), float(d), int(t), int(s), int(p))
             for i, d, t, s, p in zip(order, dose, turn, seeds, place, strict=True)
         ]
-        yield from _batches(draws[rank::world], batch, self._example)
+        yield from batches(draws[rank::world], batch, self._example)
 
     def _example(self, draw: _FreshDraw) -> tuple[FloatImage, Label]:
         settings = self.corpus.settings
@@ -168,14 +168,14 @@ class FreshExamples:
             place = len(settings.image_doses) + draw.degraded
             label = self.corpus.image_labels(draw.slice, self.label)[place]
             hu = self.corpus.image(draw.slice, place)
-            return _turned(hu, draw.turn), np.asarray(label, np.float32)
+            return turned(hu, draw.turn), np.asarray(label, np.float32)
         labels = self.corpus.labels(draw.slice, self.label)
         q = _at_dose(draw.dose, np.array(settings.label_doses), labels)
         hu = self.corpus.image(draw.slice, 0)
         if draw.dose < 1:
             fields = self.corpus.fields(draw.slice)
             hu = hu + _mixed(fields, draw, quantum_fields=settings.quantum_fields)
-        return _turned(hu, draw.turn), q
+        return turned(hu, draw.turn), q
 
 
 def _at_dose(dose: float, doses: npt.NDArray[np.float64], labels: npt.NDArray[np.float64]) -> Label:
@@ -200,13 +200,13 @@ def _mixed(fields: npt.NDArray[np.float16], draw: _FreshDraw, *, quantum_fields:
     return noise
 
 
-def _turned(hu: FloatImage, turn: int) -> FloatImage:
+def turned(hu: FloatImage, turn: int) -> FloatImage:
     """Return one of the eight orientations of a square image; none interpolates."""
     image: FloatImage = np.rot90(hu, turn % 4)
     return np.fliplr(image) if turn >= 4 else image
 
 
-def _batches(
+def batches(
     draws: Sequence[_AnyDraw],
     batch: int,
     example: Callable[[_AnyDraw], tuple[FloatImage, Label]],

@@ -8,13 +8,14 @@ import numpy as np
 
 from ctiqa.corpus.detail import REFERENCE_SIGMA_MM, draw_discs, share_seen, visible
 from ctiqa.corpus.label import IDEAL, LabelRecipe, body_box, compare, noise_free, references
+from ctiqa.corpus.loss_map import LossMap, loss_map
 from ctiqa.degrade.degradation import Operator
 from ctiqa.dose.simulate import Scan, noise_parts
 from ctiqa.images.ct_slice import CTSlice, FloatImage
 from ctiqa.measures.fidelity import Reference
 from ctiqa.measures.global_noise import global_noise_hu
 
-__all__ = ["STREAKS", "Labeller", "Quality"]
+__all__ = ["STREAKS", "Labelled", "Labeller", "Quality"]
 
 STREAKS = frozenset({"sparse_views", "starvation", "motion"})
 """Kinds of degradation that add a field of streaks to whatever they are given."""
@@ -34,6 +35,18 @@ class Quality(NamedTuple):
     noise: float
     sharpness: float
     streaks: float
+
+
+class Labelled(NamedTuple):
+    """The label of an image, and where in it what is lost.
+
+    Args:
+        quality: of the whole.
+        loss: of each cell of a grid.
+    """
+
+    quality: Quality
+    loss: LossMap
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,16 +132,38 @@ class Labeller:
             degrade: T, prepared for the slice at that dose.
             streaks: whether T adds a field of streaks (:data:`STREAKS`).
         """
+        return self._labelled(dose, degrade, streaks=streaks)[0]
+
+    def labelled(
+        self, dose: float, degrade: Operator = lambda hu: hu, *, streaks: bool = False
+    ) -> Labelled:
+        """Return the same label, and where in the slice what is lost."""
+        quality, degraded = self._labelled(dose, degrade, streaks=streaks)
+        lost = loss_map(
+            degraded,
+            self.against,
+            recipe=self.recipe,
+            detail=quality.sharpness**self.exponent,
+            box=self.box,
+            shape=(degraded.shape[0], degraded.shape[1]),
+        )
+        return Labelled(quality, lost)
+
+    def _labelled(
+        self, dose: float, degrade: Operator, *, streaks: bool
+    ) -> tuple[Quality, FloatImage]:
+        """Return the label, and the degraded noise-free slice that it was measured on."""
         base = self.noisy(dose)
         degraded = degrade(base)
         seen = share_seen(degrade, base, degraded, own=self.own, ideal=self.ideal)
         fidelity = self._fidelity(degraded)
-        return Quality(
+        quality = Quality(
             score=min(fidelity * seen**self.exponent, 1.0),
             noise=self._fidelity(base) if streaks else fidelity,
             sharpness=seen,
             streaks=self._fidelity(degrade(self.clean)) if streaks else 1.0,
         )
+        return quality, degraded
 
     def noise_hu(self, dose: float) -> float:
         """Return the global noise at a dose in HU, as smoothing takes it for its strength."""

@@ -44,17 +44,21 @@ class Reference:
         Wang et al. 2004 (doi 10.1109/TIP.2003.819861): a uniform 7 x 7 window, sample variances,
         K1 = 0.01, K2 = 0.03; windows that cross the border of the image do not count.
         """
+        inner = slice(_WINDOW_PX // 2, -(_WINDOW_PX // 2))
+        similarity = self.ssim_map(image)[inner, inner]
+        if self.region is not None:
+            similarity = similarity[self.region[inner, inner]]
+        return float(np.mean(similarity, dtype=np.float64))
+
+    def ssim_map(self, image: FloatImage) -> FloatImage:
+        """Return the structural similarity of the window round every pixel, (rows, columns)."""
         c1, c2 = (_K1 * self.data_range) ** 2, (_K2 * self.data_range) ** 2
         mean_x, mean_y, variance_y = _mean(image), *self._moments
         covariance = (_mean(image * self.image) - mean_x * mean_y) * _UNBIASED
         variance_x = (_mean(image * image) - mean_x * mean_x) * _UNBIASED
         luminance = (2 * mean_x * mean_y + c1) / (mean_x * mean_x + mean_y * mean_y + c1)
         structure = (2 * covariance + c2) / (variance_x + variance_y + c2)
-        inner = slice(_WINDOW_PX // 2, -(_WINDOW_PX // 2))
-        similarity = (luminance * structure)[inner, inner]
-        if self.region is not None:
-            similarity = similarity[self.region[inner, inner]]
-        return float(np.mean(similarity, dtype=np.float64))
+        return np.asarray(luminance * structure, np.float32)
 
     @cached_property
     def _moments(self) -> tuple[FloatImage, FloatImage]:

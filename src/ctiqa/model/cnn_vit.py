@@ -41,11 +41,19 @@ class CnnVit(nn.Module):
 
     def forward(self, hu: Tensor) -> Tensor:
         """Return (N, K) raw scores of slices in HU, (N, S, S) or larger."""
-        first, end = self.shape.crop
+        return self.judged(self.maps(hu))
+
+    def maps(self, hu: Tensor) -> Tensor:
+        """Return what the convolutions see of slices in HU, (N, D, M + margins, M + margins)."""
         x = self.window(hu)  # (N, C, S, S)
         x = functional.pixel_unshuffle(x, self.shape.unshuffle)  # (N, C u^2, S/u, S/u)
-        x = self.stem(x)  # (N, D, M + margins, M + margins)
-        x = x[:, :, first:end, first:end]  # (N, D, M, M)
+        seen: Tensor = self.stem(x)  # (N, D, M + margins, M + margins)
+        return seen
+
+    def judged(self, maps: Tensor) -> Tensor:
+        """Return the (N, K) raw scores of such maps."""
+        first, end = self.shape.crop
+        x = maps[:, :, first:end, first:end]  # (N, D, M, M)
         x = self.embed(x)  # (N, W, M/patch, M/patch)
         x = x.flatten(2).transpose(1, 2)  # (N, T - 1, W)
         token = self.class_token.expand(x.shape[0], -1, -1)  # (N, 1, W)

@@ -21,6 +21,7 @@ __all__ = ["CARD_KEY", "export", "export_with_card"]
 CARD_KEY = "ctiqa_card"
 """Where the card stands in the metadata of the file."""
 
+_OUTPUTS = ("scores", "loss_map")
 _TOLERANCE = 1e-4
 
 _HALVED_TOLERANCE = 1e-3
@@ -32,13 +33,15 @@ _FEWEST_HALVED = 1024
 def export(network: nn.Module, card: Card, path: Path) -> None:
     """Write ``network`` and ``card`` as one file that needs no PyTorch.
 
-    The file takes "hu", (N, size, size) float32 in HU with any N, and returns "scores", (N, K).
-    Before it is written, ONNX Runtime must agree with PyTorch on one slice and on three. Large
-    weights are stored in half precision, which halves the file, unless that would change a score by
-    more than 1e-3, as it can in a network of fifty layers; what is computed is single.
+    The file takes "hu", (N, size, size) float32 in HU with any N, and returns "scores", (N, K), and
+    of a network with a quality map also "loss_map", (N, cells, cells). Before it is written, ONNX
+    Runtime must agree with PyTorch on one slice and on three. Large weights are stored in half
+    precision, which halves the file, unless that would change an output by more than 1e-3, as it
+    can in a network of fifty layers; what is computed is single.
 
     Args:
-        network: (N, size, size) HU to (N, K) scores; put in evaluation mode, and on the CPU.
+        network: (N, size, size) HU to (N, K) scores, or to scores and map; put in evaluation mode,
+            and on the CPU.
         card: what the file says of itself.
         path: the ``.onnx`` file.
 
@@ -49,13 +52,15 @@ def export(network: nn.Module, card: Card, path: Path) -> None:
     network = network.eval().to("cpu", torch.float32)
     slices = torch.randn(3, card.size, card.size, generator=torch.Generator().manual_seed(0)) * 300
     with torch.inference_mode():
-        ours = network(slices).numpy()
-    if ours.shape != (len(slices), card.outputs):
+        returned = network(slices)
+    outputs = returned if isinstance(returned, tuple) else (returned,)
+    ours = dict(zip(_OUTPUTS, (output.numpy() for output in outputs), strict=False))
+    if ours["scores"].shape != (len(slices), card.outputs):
         raise ModelError(
-            f"the network returns {ours.shape[-1]} scores a slice, but its card says "
+            f"the network returns {ours['scores'].shape[-1]} scores a slice, but its card says "
             f"{card.outputs}; make the card anew"
         )
-    model = _traced(network, slices)
+    model = _traced(network, slices, list(ours))
     for count, difference in _differences(ours, model, slices.numpy()):
         if not difference <= _TOLERANCE:
             raise ModelError(
@@ -88,7 +93,7 @@ def _write(model: onnx.ModelProto, card: Card, path: Path) -> None:
     write_whole(path, model.SerializeToString())
 
 
-def _traced(network: nn.Module, slices: torch.Tensor) -> onnx.ModelProto:
+def _traced(network: nn.Module, slices: torch.Tensor, outputs: list[str]) -> onnx.ModelProto:
     with warnings.catch_warnings():
         # The exporter warns of its own deprecations, which no user of ours can mend.
         warnings.simplefilter("ignore")
@@ -96,7 +101,7 @@ def _traced(network: nn.Module, slices: torch.Tensor) -> onnx.ModelProto:
             network,
             (slices,),
             input_names=["hu"],
-            output_names=["scores"],
+            output_names=outputs,
             dynamic_shapes=({0: torch.export.Dim("n", min=1)},),
             dynamo=True,
             verbose=False,
@@ -130,10 +135,13 @@ def _halved(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _differences(
-    ours: npt.NDArray[np.float32], model: onnx.ModelProto, slices: npt.NDArray[np.float32]
+    ours: dict[str, npt.NDArray[np.float32]],
+    model: onnx.ModelProto,
+    slices: npt.NDArray[np.float32],
 ) -> Iterator[tuple[int, float]]:
-    """Yield how far the engine's scores lie from ours, for one slice and for all."""
+    """Yield how far the engine's outputs lie from ours, for one slice and for all."""
     session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     for count in (1, len(slices)):
-        (theirs,) = session.run(["scores"], {"hu": slices[:count]})
-        yield count, float(np.abs(ours[:count] - theirs).max())
+        theirs = session.run(list(ours), {"hu": slices[:count]})
+        pairs = zip(ours.values(), theirs, strict=True)
+        yield count, max(float(np.abs(mine[:count] - other).max()) for mine, other in pairs)

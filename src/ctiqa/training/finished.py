@@ -11,8 +11,10 @@ from torch import nn
 
 from ctiqa.card import Card
 from ctiqa.errors import ModelError, RecipeError
+from ctiqa.model.map_head import Mapped
 from ctiqa.training.checkpoint import WEIGHTS, load_weights
 from ctiqa.training.distil import student_folder
+from ctiqa.training.quality_map import student_with_map
 from ctiqa.training.recipe import Recipe, read_recipe
 from ctiqa.training.teachers import RECIPE, RESULT, load_teachers, new_network, teacher_folder
 
@@ -53,9 +55,12 @@ def finished(run: Path, which: str, *, note: Mapping[str, Any]) -> Finished:
         raise ModelError(f"a run holds no {which!r}; choose one of {names}")
     results = [_result(one) for one in ([*teachers, folder] if which == "student" else [folder])]
     recipe = read_recipe(folder / RECIPE)
+    card = _card(run, which, recipe, results, note)
+    if which == "student" and (mapped := student_with_map(run)) is not None:
+        return Finished(Mapped(mapped).eval(), card)
     network = new_network(recipe, seed=0, members=_members(recipe, which))
     load_weights(network, folder / WEIGHTS)
-    return Finished(network.eval(), _card(run, which, recipe, results, note))
+    return Finished(network.eval(), card)
 
 
 def read_note(path: Path | None) -> dict[str, Any]:

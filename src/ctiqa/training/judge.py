@@ -1,7 +1,7 @@
 """Judge a network on fixed images, and choose the epoch that is kept."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -15,9 +15,17 @@ from ctiqa.measures.agreement import agreement
 from ctiqa.training.course import Images, Keep, Row
 from ctiqa.training.losses import parted
 
-__all__ = ["figures", "kept", "predict"]
+__all__ = ["Judge", "figures", "judged", "kept", "predict"]
 
 Column: TypeAlias = npt.NDArray[np.float64]
+
+Judge: TypeAlias = Callable[[Fabric, nn.Module, Images, int], Row]
+"""What is recorded of a network, on images that are served in batches of so many."""
+
+
+def judged(fabric: Fabric, network: nn.Module, images: Images, batch: int) -> Row:
+    """Return how well the scores of a network agree with the labels."""
+    return figures(*predict(fabric, network, images, batch=batch))
 
 
 @torch.inference_mode()

@@ -18,7 +18,7 @@ from torch.optim import AdamW
 from ctiqa.errors import CorpusError, CtiqaError
 from ctiqa.training.checkpoint import Checkpoint
 from ctiqa.training.course import Course, Row, Watch
-from ctiqa.training.judge import figures, kept, predict
+from ctiqa.training.judge import Judge, judged, kept
 from ctiqa.training.recipe import OptimiserPlan
 
 __all__ = ["Precision", "fit", "learning_rate", "make_fabric"]
@@ -73,7 +73,9 @@ def learning_rate(step: int, *, steps: int, plan: OptimiserPlan) -> float:
     return plan.lr_min + (plan.lr - plan.lr_min) * (1 + math.cos(math.pi * way)) / 2
 
 
-def fit(fabric: Fabric, network: nn.Module, course: Course, watch: Watch) -> list[Row]:
+def fit(
+    fabric: Fabric, network: nn.Module, course: Course, watch: Watch, *, judge: Judge = judged
+) -> list[Row]:
     """Train ``network`` by ``course``, going on where a run in its folder stopped.
 
     What is checked and kept is the moving average of the weights, batch-norm statistics included.
@@ -85,6 +87,7 @@ def fit(fabric: Fabric, network: nn.Module, course: Course, watch: Watch) -> lis
         network: (N, 512, 512) HU to (N, K) scores, its first weights drawn.
         course: what is taught.
         watch: is told how it goes.
+        judge: what is recorded of every epoch.
 
     Returns:
         The rows of history.csv, on the first rank.
@@ -118,7 +121,7 @@ def fit(fabric: Fabric, network: nn.Module, course: Course, watch: Watch) -> lis
         started = time.perf_counter()
         row = _epoch(taught, course, epoch, watch)
         if fabric.is_global_zero:
-            row |= figures(*predict(fabric, averaged, course.check, batch=plan.batch))
+            row |= judge(fabric, averaged, course.check, plan.batch)
             row["seconds"] = time.perf_counter() - started
             rows.append(row)
             run.save(rows, keep=kept(rows, course.keep) == epoch)

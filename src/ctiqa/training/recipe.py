@@ -14,6 +14,7 @@ from ctiqa.training.strict import build
 
 __all__ = [
     "ExamplePlan",
+    "MapPlan",
     "OptimiserPlan",
     "Recipe",
     "StudentPlan",
@@ -195,6 +196,31 @@ class StudentPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MapPlan:
+    """``[quality_map]``: how the head learns where quality is lost, on top of the student.
+
+    Args:
+        filters: of its convolutions.
+        epochs: as in ``[optimiser]``; in one each training slice is shown ``passes`` times.
+        passes: images of each slice in an epoch, of those that the corpus holds.
+        lr: as in ``[optimiser]``.
+        seed: of its first weights and its examples.
+    """
+
+    filters: int = 32
+    epochs: int = 6
+    passes: int = 1
+    lr: float = 2e-3
+    seed: int = 200
+
+    def __post_init__(self) -> None:
+        sizes = (self.filters, self.epochs, self.passes)
+        _require(min(sizes) >= 1, "filters, epochs and passes are at least 1")
+        _require(self.lr > 0, "lr is positive")
+        _require(self.seed >= 0, "seed is not negative")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VitStart:
     """``[vit]``: a file of ImageNet weights to start the transformer from; "" draws them."""
 
@@ -219,6 +245,7 @@ class Recipe:
     optimiser: OptimiserPlan = field(default_factory=OptimiserPlan)
     teachers: TeacherPlan = field(default_factory=TeacherPlan)
     student: StudentPlan = field(default_factory=StudentPlan)
+    quality_map: MapPlan = field(default_factory=MapPlan)
     vit: VitStart = field(default_factory=VitStart)
     text: str = field(default="", repr=False, compare=False)
 

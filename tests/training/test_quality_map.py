@@ -1,0 +1,151 @@
+"""The head that says where quality is lost: it learns, it leaves the student alone, it travels."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from ctiqa.cli.main import app
+from ctiqa.corpus.degraded_images import FOLDER, LOSS, read_degraded
+from ctiqa.corpus.loss_map import CELLS, to_bytes
+from ctiqa.corpus.map_examples import MapExamples
+from ctiqa.corpus.store import Corpus
+from ctiqa.errors import CorpusError, ModelError, RecipeError
+from ctiqa.measures.agreement import agreement
+from ctiqa.model.cnn_vit import CnnVit
+from ctiqa.model.map_head import MapLearner
+from ctiqa.model.shape import NetworkShape
+from ctiqa.training.distil import student_folder
+from ctiqa.training.quality_map import map_folder, student_with_map
+
+SMALL = Path(__file__).with_name("small.toml")
+SIDE = 2 * CELLS
+RECIPE = """
+[quality_map]
+epochs = 12
+passes = 4
+lr = 2e-2
+"""
+
+
+def ctiqa(*arguments: Any) -> Any:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory, fakes: Any) -> Any:
+    """Return a corpus with four more images of each slice, one half of them with more noise."""
+    corpus = fakes.small_corpus(tmp_path_factory.mktemp("mapped") / "corpus", side=SIDE)
+    (corpus.folder / FOLDER).mkdir()
+    rng = np.random.default_rng(1)
+    none = dict.fromkeys(("score", "noise", "sharpness", "streaks"), 0.5)
+    for one in corpus.slices:
+        facts = corpus.folder / FOLDER / f"{one.facts.part}.json"
+        shares = rng.uniform(0, 1, size=(8, CELLS // 8, CELLS // 8)).repeat(8, 1).repeat(8, 2)
+        sd_hu = 400 * shares.repeat(2, 1).repeat(2, 2)
+        np.save(
+            facts.with_suffix(".npy"),
+            (rng.standard_normal(sd_hu.shape) * sd_hu).astype(np.int16)[4:],
+        )
+        doses = len(corpus.settings.image_doses)
+        shares[:doses] = np.nan
+        np.save(facts.with_suffix(LOSS), np.stack([to_bytes(share) for share in shares]))
+        held = {
+            "sigma_mm": 0.7,
+            "undegraded": [none] * len(corpus.settings.label_doses),
+            "degraded": [{"dose": 1.0, "degradation": {}, **none}] * 4,
+        }
+        facts.write_text(json.dumps(held))
+    return corpus
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory, corpus: Corpus) -> Path:
+    """Return a run with its student, at a size that shows the grid."""
+    folder = tmp_path_factory.mktemp("run")
+    text = SMALL.read_text("utf-8").replace("size = 64", f"size = {SIDE}")
+    recipe = folder / "recipe.toml"
+    recipe.write_text(text.replace("crop = [0, 32]", "crop = [0, 64]") + RECIPE)
+    for command in (
+        ("train", corpus.folder, "-r", recipe, "-o", folder / "run", "-q"),
+        ("distil", corpus.folder, folder / "run", "-q"),
+    ):
+        done = ctiqa(*command, "--accelerator", "cpu", "--threads", 1)
+        assert done.exit_code == 0, done.stderr
+    return folder / "run"
+
+
+def test_the_map_is_learnt_on_top_of_a_student_whose_scores_stay(
+    run: Path, corpus: Corpus, tmp_path: Path
+) -> None:
+    before, after = tmp_path / "before.onnx", tmp_path / "after.onnx"
+    assert ctiqa("export", run, "-o", before).exit_code == 0
+    done = ctiqa("quality-map", corpus.folder, run, "--accelerator", "cpu", "--threads", 1)
+    assert done.exit_code == 0, done.stderr
+    again = ctiqa("quality-map", corpus.folder, run, "--accelerator", "cpu")
+    assert "quality-map is trained already (12 epochs)" in again.stderr
+    assert ctiqa("export", run, "-o", after).exit_code == 0
+    index = corpus.where("test")[0]
+    hu = corpus.image(index, 6)[None]
+    plain, mapped = (ort.InferenceSession(path.read_bytes()) for path in (before, after))
+    scores, lost = mapped.run(["scores", "loss_map"], {"hu": hu})
+    np.testing.assert_allclose(scores, plain.run(["scores"], {"hu": hu})[0], atol=1e-5)
+    label = corpus.degraded(index).loss_map(6)
+    assert agreement(lost[0].ravel(), label.ravel()).srocc > 0.8
+    _belongs_to_its_student(run, tmp_path)
+
+
+def _belongs_to_its_student(run: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy)
+    assert student_with_map(copy) is not None
+    weights = run / "teacher-0" / "weights.safetensors"
+    shutil.copy(weights, student_folder(copy) / "weights.safetensors")
+    with pytest.raises(ModelError):
+        student_with_map(copy)
+    shutil.rmtree(map_folder(copy))
+    assert student_with_map(copy) is None
+
+
+def test_a_run_without_a_student_is_refused(corpus: Corpus, tmp_path: Path) -> None:
+    (tmp_path / "student").mkdir()
+    shutil.copy(SMALL, tmp_path / "student" / "recipe.toml")
+    refused = ctiqa("quality-map", corpus.folder, tmp_path)
+    assert refused.exit_code == 1
+    assert "train it by 'ctiqa distil'" in str(refused.stderr) + str(refused.exception)
+
+
+def test_image_and_map_are_turned_together(corpus: Corpus) -> None:
+    examples = MapExamples(corpus, corpus.where("train"), passes=3)
+    assert len(examples) == 3 * len(corpus.where("train"))
+    seen = 0
+    for batch in examples.epoch(0, seed=0, batch=4):
+        for hu, label in zip(batch.hu, batch.q, strict=True):
+            if label.isnan().any():
+                continue
+            blocks = hu.reshape(8, SIDE // 8, 8, SIDE // 8).std(dim=(1, 3))
+            strength = label.reshape(8, CELLS // 8, 8, CELLS // 8).mean(dim=(1, 3))
+            assert torch.corrcoef(torch.stack([blocks.ravel(), strength.ravel()]))[0, 1] > 0.95
+            seen += 1
+    assert seen > 3
+
+
+def test_maps_that_an_older_version_did_not_make_are_asked_for(
+    corpus: Corpus, tmp_path: Path
+) -> None:
+    facts = next((corpus.folder / FOLDER).glob("*.json"))
+    shutil.copy(facts, tmp_path / facts.name)
+    with pytest.raises(CorpusError, match="give 'ctiqa degrade' again"):
+        read_degraded(tmp_path / facts.name).loss_map(0)
+
+
+def test_a_network_whose_map_is_no_whole_number_of_cells_is_refused() -> None:
+    network = CnnVit(NetworkShape(width=12, depth=1, heads=2, mlp=8))  # padding 0, as in the paper
+    with pytest.raises(RecipeError, match="padding = 1"):
+        MapLearner(network, cells=CELLS, filters=4)
