@@ -1,14 +1,19 @@
-"""Rising maps from one scale to another: isotonic, and the logistic of four parameters."""
+"""Rising maps from scales to another: isotonic, sums of such, the logistic of four parameters."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 from scipy.special import expit
 
 from ctiqa.measures.correlation import Column
 
-__all__ = ["Logistic", "MonotoneMap"]
+__all__ = ["AdditiveMap", "Logistic", "MonotoneMap"]
+
+Columns: TypeAlias = npt.NDArray[np.float64]
+
+_ROUNDS = 20
 
 _STEEPEST = 1 / 50
 """Narrowest logistic, as a share of the span of the readings: steeper is a step, not a curve."""
@@ -52,6 +57,50 @@ class MonotoneMap:
         beyond = reading - np.clip(reading, self.at[0], self.at[-1])
         slope = rise / run if run > 0 else 0.0
         return np.interp(reading, self.at, self.value) + slope * beyond
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AdditiveMap:
+    """A sum of rising maps, one for each of several meters.
+
+    Args:
+        base: the mean reference.
+        maps: one for each meter; what it adds to the base.
+    """
+
+    base: float
+    maps: tuple[MonotoneMap, ...]
+
+    @classmethod
+    def fit(cls, readings: Columns, reference: Column) -> Self:
+        """Fit by backfitting (Hastie and Tibshirani, Generalized Additive Models, 1990).
+
+        Args:
+            readings: (n, meters), higher is better in each; NaN where a meter says nothing. Each
+                has a reading somewhere.
+            reference: (n,) finite references.
+        """
+        known, base = np.isfinite(readings), float(reference.mean())
+        added = np.zeros_like(readings)
+        maps: list[MonotoneMap] = []
+        for _ in range(_ROUNDS):
+            maps = []
+            for at in range(readings.shape[1]):
+                seen = known[:, at]
+                left = reference - base - added.sum(axis=1) + added[:, at]
+                rule = MonotoneMap.fit(readings[seen, at], left[seen])
+                middle = float(rule(readings[seen, at]).mean())
+                maps.append(MonotoneMap(rule.at, rule.value - middle))
+                added[seen, at] = maps[-1](readings[seen, at])
+        return cls(base, tuple(maps))
+
+    def __call__(self, readings: Columns) -> Column:
+        """Return the value of each row of readings, (n,); a silent meter adds nothing."""
+        total = np.full(len(readings), self.base)
+        for at, rule in enumerate(self.maps):
+            seen = np.isfinite(readings[:, at])
+            total[seen] += rule(readings[seen, at])
+        return total
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from ctiqa.scoring.interval import around
 from ctiqa.study.baselines import SELF_LABEL, self_label
 from ctiqa.study.chosen import Chosen
 from ctiqa.study.evidence import EvidenceTable, TrainingImages
+from ctiqa.study.meters import METERS, meters_column
 from ctiqa.study.niqe import NIQE, niqe_column
 
 __all__ = ["Advance", "Bar", "Chosen", "Evidence", "Predict", "gather", "outputs"]
@@ -60,7 +61,8 @@ def gather(
 ) -> Evidence:
     """Score the chosen images beside their labels, for :func:`ctiqa.study.evaluation.evaluate`.
 
-    A score is the mean of the network's outputs, not clipped: clipping would make ties.
+    A score is the mean of the network's outputs, not clipped: clipping would make ties. Where
+    degraded images are judged, the best combination of meters is a rival, too.
 
     Args:
         chosen: which images.
@@ -94,6 +96,10 @@ def gather(
                 advance=advance,
             )
         rivals |= {} if column is None else {NIQE: column}
+    if chosen.with_degraded and trained:
+        with bar("meters") as advance:
+            column = meters_column(chosen, trained, workers=workers, advance=advance)
+        rivals |= {} if column is None else {METERS: column}
     members = outputs(chosen, predict, bar("scoring"))
     known = chosen.known()
     table = EvidenceTable(

@@ -1,0 +1,82 @@
+"""The best that meters do together: what it learns, and what it keeps."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ctiqa.corpus.label import IDEAL, PARTS
+from ctiqa.corpus.store import Corpus
+from ctiqa.study import meters
+from ctiqa.study.chosen import Chosen
+from ctiqa.study.meters import meters_column
+
+IN_PARTS = replace(IDEAL, parts=PARTS)
+
+
+@pytest.fixture
+def corpus(small_corpus: Any, tmp_path: Path) -> Corpus:
+    """Return a corpus whose slices have two degraded images each."""
+    made: Corpus = small_corpus(tmp_path / "corpus", slices=3)
+    (made.folder / "degraded").mkdir()
+    rng = np.random.default_rng(0)
+    for one in made.slices:
+        path = made.folder / "degraded" / f"{one.facts.part}.json"
+        np.save(path.with_suffix(".npy"), rng.normal(0, 9, (2, 64, 64)).astype(np.int16))
+        rows = [dict.fromkeys(PARTS, float(value)) for value in rng.uniform(0, 1, 10)]
+        degraded = [row | {"dose": 1.0, "degradation": {"kind": "blur"}} for row in rows[:2]]
+        undegraded = rows[2 : 2 + len(made.settings.label_doses)]
+        path.write_text(
+            json.dumps({"sigma_mm": 0.6, "undegraded": undegraded, "degraded": degraded})
+        )
+    return made
+
+
+def told(monkeypatch: pytest.MonkeyPatch, *, silent: bool = False) -> None:
+    """Let the meters tell the label itself, in two of them, or nothing in the last."""
+
+    def readings(corpus: Corpus, at: int, place: int) -> list[float]:
+        label = float(corpus.image_labels(at, IN_PARTS)[place][0])
+        missing = float("nan")
+        return [2 * label, label**3 if place else missing, 0.0, missing if silent else 1.0]
+
+    monkeypatch.setattr(meters, "_readings", readings)
+
+
+def test_meters_that_know_the_label_tell_it(
+    corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told(monkeypatch)
+    chosen = Chosen.of(corpus, IN_PARTS, split="test")
+    column = meters_column(chosen, corpus.where("train"))
+    assert column is not None
+    assert np.corrcoef(column, chosen.known().reference)[0, 1] > 0.95
+
+
+def test_readings_are_kept_in_the_corpus(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    told(monkeypatch)
+    chosen, trained = Chosen.of(corpus, IN_PARTS, split="test"), corpus.where("train")
+    first = meters_column(chosen, trained)
+    monkeypatch.setattr(meters, "_readings", lambda *_: pytest.fail("measured twice"))
+    second = meters_column(chosen, trained)
+    assert first is not None
+    assert second is not None
+    np.testing.assert_array_equal(first, second)
+
+
+def test_nothing_is_told_where_a_meter_never_reads(
+    corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told(monkeypatch, silent=True)
+    chosen = Chosen.of(corpus, IN_PARTS, split="test")
+    assert meters_column(chosen, corpus.where("train")) is None
+
+
+def test_an_image_without_a_patient_is_read_as_far_as_it_can_be(corpus: Corpus) -> None:
+    noise, texture, edge, streaks = meters._readings(corpus, 0, 0)
+    assert np.isnan(edge)
+    assert streaks <= 0
+    assert np.isnan(noise) == np.isnan(texture)
