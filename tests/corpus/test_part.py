@@ -82,7 +82,8 @@ def test_a_part_is_written_whole_and_its_facts_last(water: CTSlice, tmp_path: Pa
     write_part(part, tmp_path / "x.npy", tmp_path / "x.json")
     bits = np.load(tmp_path / "x.npy")
     assert np.array_equal(bits[:4], part.images)
-    assert np.array_equal(bits[4:].view(np.float16), part.fields)
+    assert np.array_equal(bits[4:10].view(np.float16), part.fields)
+    assert np.array_equal(bits[10:], part.clean[None])
     assert json.loads((tmp_path / "x.json").read_text())["noise_hu"] == part.noise_hu.tolist()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["x.json", "x.npy"]
 

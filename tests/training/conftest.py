@@ -155,6 +155,7 @@ def _part(settings: CorpusSettings, rng: np.random.Generator, side: int) -> Any:
     return Part(
         images=np.array([routine + share * fields[0] for share in added]).astype(np.int16),
         fields=fields.astype(np.float16),
+        clean=np.zeros((side, side), np.int16),
         ideal=np.array(ideal),
         routine=np.array(ideal)[[settings.label_doses.index(d) for d in settings.image_doses]],
         noise_hu=own_hu / np.array(settings.image_doses) ** 0.5,

@@ -140,6 +140,7 @@ def _make(task: _Task) -> None:
         sigma_mm=task.sigma_mm,
         rng=np.random.default_rng([*seed, 4]),
         exponent=mixture.exponent,
+        clean=corpus.clean(0),
     )
     images, rows = [], []
     lost = [labeller.labelled(dose).loss for dose in corpus.settings.image_doses]

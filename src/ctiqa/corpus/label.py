@@ -113,7 +113,12 @@ def routine_fidelity(ct_slice: CTSlice, degraded: Sequence[FloatImage]) -> list[
 
 
 def ideal_fidelity(
-    ct_slice: CTSlice, *, scan: Scan, doses: Sequence[float], rng: np.random.Generator
+    ct_slice: CTSlice,
+    *,
+    scan: Scan,
+    doses: Sequence[float],
+    rng: np.random.Generator,
+    clean: FloatImage | None = None,
 ) -> list[Fidelity]:
     """Compare the slice at each dose with its own noise-free truth, over the body.
 
@@ -126,8 +131,9 @@ def ideal_fidelity(
         scan: how it was made.
         doses: dose fractions in (0, 1].
         rng: draws one field for all doses, so that the label falls smoothly with dose.
+        clean: that truth, if it is at hand (:func:`noise_free`).
     """
-    clean = noise_free(ct_slice, scan)
+    clean = noise_free(ct_slice, scan) if clean is None else clean
     box, region = body_box(ct_slice.hu)
     against = references(clean[box], region=region[box])
     counted, read_out = noise_parts(ct_slice, scan=scan, rng=rng, quantum=1, electronic=1)

@@ -87,6 +87,7 @@ class Labeller:
         rng: np.random.Generator,
         recipe: LabelRecipe = IDEAL,
         exponent: float = 2.0,
+        clean: FloatImage | None = None,
     ) -> Self:
         """Prepare the labels of a slice.
 
@@ -97,8 +98,9 @@ class Labeller:
             rng: draws noise and detail.
             recipe: how fidelity is weighed; its reference must be "ideal".
             exponent: of the share of detail in the score.
+            clean: the slice without noise, if it is at hand.
         """
-        clean = noise_free(ct_slice, scan)
+        clean = noise_free(ct_slice, scan) if clean is None else clean
         box, body = body_box(ct_slice.hu)
         fields = noise_parts(ct_slice, scan=scan, rng=rng, quantum=1, electronic=1)
         discs = draw_discs(body, pixel_mm=ct_slice.pixel_mm, rng=rng)

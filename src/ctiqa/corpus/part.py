@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from ctiqa.corpus.label import WINDOWS, Fidelity, ideal_fidelity, routine_fidelity
+from ctiqa.corpus.label import WINDOWS, Fidelity, ideal_fidelity, noise_free, routine_fidelity
 from ctiqa.dose.simulate import Scan, added_noise, lower_dose, noise_parts, noise_scale
 from ctiqa.files import write_whole
 from ctiqa.images.ct_slice import CTSlice, FloatImage
@@ -75,6 +75,7 @@ class Part:
         images: (image doses, rows, columns) int16 in HU, rounded as a scanner stores them.
         fields: (quantum_fields + electronic_fields, rows, columns) float16 in HU: noise of variance
             e^p/I0 and of variance N_e (e^p/I0)^2, from which noise at any dose is mixed.
+        clean: (rows, columns) int16 in HU, the slice without its noise.
         ideal: (label doses, windows, 2), PSNR in dB and SSIM against the noise-free truth.
         routine: (image doses, windows, 2), the same against the slice as it was scanned.
         noise_hu: global noise of the image at each image dose; NaN without soft tissue.
@@ -82,6 +83,7 @@ class Part:
 
     images: npt.NDArray[np.int16]
     fields: HalfImage
+    clean: npt.NDArray[np.int16]
     ideal: Table
     routine: Table
     noise_hu: npt.NDArray[np.float64]
@@ -98,10 +100,12 @@ def make_part(ct_slice: CTSlice, scan: Scan, settings: CorpusSettings, *, seed: 
         quantum=settings.quantum_fields,
         electronic=settings.electronic_fields,
     )
-    ideal = ideal_fidelity(ct_slice, scan=scan, doses=settings.label_doses, rng=rng)
+    clean = np.rint(noise_free(ct_slice, scan))
+    ideal = ideal_fidelity(ct_slice, scan=scan, doses=settings.label_doses, rng=rng, clean=clean)
     return Part(
-        images=np.clip(np.stack(images), -32768, 32767).astype(np.int16),
+        images=_whole(np.stack(images)),
         fields=np.clip(fields, -60000, 60000).astype(np.float16),
+        clean=_whole(clean),
         ideal=_table(ideal),
         routine=_table(routine_fidelity(ct_slice, images)),
         noise_hu=np.array([global_noise_hu(image) for image in images]),
@@ -137,7 +141,7 @@ def write_part(part: Part, pixels: Path, facts: Path) -> None:
     A part whose facts exist is whole. The half-precision fields are stored by their bits, so that
     one array holds everything and can be mapped into memory.
     """
-    bits = np.concatenate([part.images, part.fields.view(np.int16)])
+    bits = np.concatenate([part.images, part.fields.view(np.int16), part.clean[None]])
     write_whole(pixels, lambda file: np.save(file, bits, allow_pickle=False))
     measured = {
         "ideal": part.ideal.tolist(),
@@ -145,6 +149,10 @@ def write_part(part: Part, pixels: Path, facts: Path) -> None:
         "noise_hu": part.noise_hu.tolist(),
     }
     write_whole(facts, json.dumps(measured).encode())
+
+
+def _whole(hu: FloatImage) -> npt.NDArray[np.int16]:
+    return np.clip(hu, -32768, 32767).astype(np.int16)
 
 
 def _falling(doses: Sequence[float]) -> bool:

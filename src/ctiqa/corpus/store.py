@@ -166,7 +166,17 @@ class Corpus:
 
     def fields(self, index: int) -> HalfImage:
         """Return the stored noise fields of a slice, mapped from disk, in HU."""
-        return self._pixels(index)[len(self.settings.image_doses) :].view(np.float16)
+        return self._pixels(index)[self._fields].view(np.float16)
+
+    def clean(self, index: int) -> FloatImage | None:
+        """Return a slice without its noise in HU; None in a corpus older than such slices."""
+        beyond = self._pixels(index)[self._fields.stop :]
+        return np.asarray(beyond[0], np.float32) if len(beyond) else None
+
+    @property
+    def _fields(self) -> slice:
+        first, settings = len(self.settings.image_doses), self.settings
+        return slice(first, first + settings.quantum_fields + settings.electronic_fields)
 
     def labels(self, index: int, recipe: LabelRecipe) -> npt.NDArray[np.float64]:
         """Return the label at each label dose ("ideal") or each image dose ("routine").
