@@ -1,13 +1,20 @@
 """A corpus of five patients and a recipe whose whole study takes seconds."""
 
 import importlib.util
+import json
 import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+
+from ctiqa.corpus.degraded_images import FOLDER, LOSS
+from ctiqa.corpus.label import PARTS
+from ctiqa.corpus.loss_map import CELLS, to_bytes
+from ctiqa.corpus.store import Corpus
 
 TRAINING = Path(__file__).parents[1] / "training" / "conftest.py"
 
@@ -57,6 +64,27 @@ def five_patients(small_corpus: Any, tmp_path_factory: pytest.TempPathFactory) -
     """Return a corpus of five training patients and one for testing."""
     folder = tmp_path_factory.mktemp("five") / "corpus"
     return small_corpus(folder, patients=("ann", "bob", "cem", "dan", "eva"))
+
+
+@pytest.fixture
+def degraded_corpus(small_corpus: Any, tmp_path: Path) -> Corpus:
+    """Return a corpus whose slices have two blurred images each, and maps of what is lost."""
+    made: Corpus = small_corpus(tmp_path / "corpus", slices=3)
+    (made.folder / FOLDER).mkdir()
+    rng = np.random.default_rng(0)
+    for one in made.slices:
+        path = made.folder / FOLDER / f"{one.facts.part}.json"
+        np.save(path.with_suffix(".npy"), rng.normal(0, 9, (2, 64, 64)).astype(np.int16))
+        lost = rng.uniform(0, 1, (len(made.settings.image_doses) + 2, CELLS, CELLS))
+        lost[:, :4] = np.nan
+        np.save(path.with_suffix(LOSS), to_bytes(lost.astype(np.float32)))
+        rows = [dict.fromkeys(PARTS, float(value)) for value in rng.uniform(0, 1, 10)]
+        degraded = [row | {"dose": 1.0, "degradation": {"kind": "blur"}} for row in rows[:2]]
+        undegraded = rows[2 : 2 + len(made.settings.label_doses)]
+        path.write_text(
+            json.dumps({"sigma_mm": 0.6, "undegraded": undegraded, "degraded": degraded})
+        )
+    return made
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,6 @@
 """The best that meters do together: what it learns, and what it keeps."""
 
-import json
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -18,21 +15,8 @@ IN_PARTS = replace(IDEAL, parts=PARTS)
 
 
 @pytest.fixture
-def corpus(small_corpus: Any, tmp_path: Path) -> Corpus:
-    """Return a corpus whose slices have two degraded images each."""
-    made: Corpus = small_corpus(tmp_path / "corpus", slices=3)
-    (made.folder / "degraded").mkdir()
-    rng = np.random.default_rng(0)
-    for one in made.slices:
-        path = made.folder / "degraded" / f"{one.facts.part}.json"
-        np.save(path.with_suffix(".npy"), rng.normal(0, 9, (2, 64, 64)).astype(np.int16))
-        rows = [dict.fromkeys(PARTS, float(value)) for value in rng.uniform(0, 1, 10)]
-        degraded = [row | {"dose": 1.0, "degradation": {"kind": "blur"}} for row in rows[:2]]
-        undegraded = rows[2 : 2 + len(made.settings.label_doses)]
-        path.write_text(
-            json.dumps({"sigma_mm": 0.6, "undegraded": undegraded, "degraded": degraded})
-        )
-    return made
+def corpus(degraded_corpus: Corpus) -> Corpus:
+    return degraded_corpus
 
 
 def told(monkeypatch: pytest.MonkeyPatch, *, silent: bool = False) -> None:

@@ -17,6 +17,7 @@ from ctiqa.errors import CtiqaError
 if TYPE_CHECKING:
     from ctiqa.study.corpus_evidence import Evidence
     from ctiqa.study.evaluation import Evaluation
+    from ctiqa.study.map_evidence import MapAgreement
 
 __all__ = ["evaluate"]
 
@@ -43,6 +44,7 @@ class _Found(NamedTuple):
     about: dict[str, str]
     refused: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    quality_map: "MapAgreement | None" = None
 
 
 class _Choice(NamedTuple):
@@ -156,7 +158,8 @@ def evaluate(
 
     table, known = found.evidence
     result = evaluate_table(table, train=known, n_boot=boot, seed=seed, about=found.about)
-    result = replace(result, notes=(*result.notes, *found.notes))
+    notes = (*result.notes, *found.notes)
+    result = replace(result, notes=notes, quality_map=found.quality_map)
     _write(result, found.refused, output, as_json=as_json)
     if not quiet:
         _tell(found.refused)
@@ -183,6 +186,7 @@ def _from_corpus(folder: Path, choice: _Choice) -> _Found:
     from ctiqa.scoring.scorer import Scorer
     from ctiqa.study.chosen import Chosen
     from ctiqa.study.corpus_evidence import gather
+    from ctiqa.study.map_evidence import map_agreement
 
     if choice.self_label and find_spec("skimage") is None:
         raise CtiqaError(
@@ -216,7 +220,11 @@ def _from_corpus(folder: Path, choice: _Choice) -> _Found:
         "only": choice.only or "all",
         "corpus": chosen.corpus.fingerprint(chosen.indices)[:12],
     }
-    return _Found(evidence, about)
+    mapped = None
+    if scorer.has_map and chosen.with_degraded:
+        bar = progress("quality map", quiet=choice.quiet)
+        mapped = map_agreement(chosen, scorer.loss_map, bar)
+    return _Found(evidence, about, quality_map=mapped)
 
 
 def _from_challenge(

@@ -22,6 +22,7 @@ from ctiqa.measures.correlation import Column
 from ctiqa.study.baselines import NOISE_ALONE, trivial_baselines
 from ctiqa.study.dose_order import OrderedPairs, ordered_pairs
 from ctiqa.study.evidence import EvidenceTable, TrainingImages
+from ctiqa.study.map_evidence import MapAgreement
 
 __all__ = ["MODEL", "Entry", "Evaluation", "Gain", "evaluate"]
 
@@ -88,6 +89,7 @@ class Evaluation:
         notes: what a reader of the figures must know, in sentences.
         coverage: how often the model's intervals held the reference; None where it gives none, or
             the table names no patients.
+        quality_map: how well the model's map agrees with the label of the cells; None without one.
     """
 
     entries: tuple[Entry, ...]
@@ -98,6 +100,7 @@ class Evaluation:
     about: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     coverage: Coverage | None = None
+    quality_map: MapAgreement | None = None
 
     @property
     def model(self) -> Entry:

@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 
 from ctiqa.measures.agreement import Interval
 from ctiqa.study.evaluation import Entry, Evaluation
+from ctiqa.study.map_evidence import GOOD, MapAgreement
 
 __all__ = ["render_csv", "render_table"]
 
@@ -90,6 +91,11 @@ def _sections(evaluation: Evaluation) -> Iterator[tuple[str, list[Row]]]:
         yield "Spearman within each dose; adjacent doses of a slice in order", _doses(entries)
     if evaluation.model.per_kind:
         yield "Signed OPM within each degradation", _kinds(entries)
+    if evaluation.quality_map is not None:
+        yield (
+            "Spearman of the quality map with the label of its cells",
+            _map(evaluation.quality_map),
+        )
     if len(evaluation.model.per_patient) > 1:
         yield "Signed OPM within each patient", _patients(entries)
 
@@ -130,9 +136,20 @@ def _kinds(entries: Sequence[Entry]) -> list[Row]:
     rows = [["degradation", "images", *(entry.name for entry in entries), "MAE of the model"]]
     for kind, model in entries[0].per_kind.items():
         figures = [_figure(entry.per_kind[kind].signed_opm) for entry in entries]
-        words = kind.replace("_", " ") or "lower dose alone"
-        rows.append([words, str(model.n), *figures, _figure(model.mae)])
+        rows.append([_words(kind), str(model.n), *figures, _figure(model.mae)])
     return rows
+
+
+def _map(found: MapAgreement) -> list[Row]:
+    rows = [["within an image", "Spearman"], ["median", _figure(found.median)]]
+    rows.append(["95 % reach", _figure(found.lowest_twentieth)])
+    for kind, value in found.per_kind.items():
+        rows.append([f"median, {_words(kind)}", _figure(value)])
+    return [*rows, [f"reaches {GOOD}", f"{found.share_good:.1%} of {found.images}"]]
+
+
+def _words(kind: str) -> str:
+    return kind.replace("_", " ") or "lower dose alone"
 
 
 def _patients(entries: Sequence[Entry]) -> list[Row]:

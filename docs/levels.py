@@ -1,0 +1,86 @@
+"""Draw what a score looks like: python docs/levels.py, again with every new model.
+
+A synthetic chest is made worse until the shipped model gives it the score that is wanted: by noise
+alone for each level, and for one level by noise, blur, a denoiser and missing views.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from ctiqa.degrade.blur import Blur
+from ctiqa.degrade.degradation import Degradation
+from ctiqa.degrade.smoothing import Smoothing
+from ctiqa.degrade.sparse_views import SparseViews
+from ctiqa.dose.simulate import Scan, noise_parts
+from ctiqa.images.ct_slice import FloatImage
+from ctiqa.images.phantom import chest_slice
+from ctiqa.images.window import SOFT_TISSUE
+from ctiqa.measures.global_noise import global_noise_hu
+from ctiqa.outputs.picture import Panel, write_picture
+from ctiqa.scoring.scorer import Scorer
+
+FOLDER = Path(__file__).parent / "meaning"
+LEVELS = (0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
+ONE_LEVEL = 0.5
+MIDDLE = np.s_[96:416, 96:416]
+
+Worsen = Callable[[float], FloatImage]
+"""Returns the chest made worse by a strength, in HU."""
+
+
+def main() -> None:
+    """Draw both pictures."""
+    scorer, chest = Scorer(), chest_slice(level=0.5)
+    scan = Scan(quanta=2e6)
+    quantum, electronic = noise_parts(
+        chest, scan=scan, rng=np.random.default_rng(0), quantum=1, electronic=1
+    )
+
+    def noisy(times: float) -> FloatImage:
+        return np.asarray(chest.hu + times * (quantum + electronic), np.float32)
+
+    def degraded(degradation: Degradation, times: float) -> FloatImage:
+        hu = noisy(times)
+        at = replace(scan, quanta=scan.quanta / times**2)
+        prepared = degradation.prepare(chest.with_hu(hu), at, noise_hu=global_noise_hu(hu))
+        return np.asarray(prepared(hu), np.float32)
+
+    FOLDER.mkdir(exist_ok=True)
+    levels = [_panel(scorer, _found(scorer, noisy, level), "noise") for level in LEVELS]
+    write_picture(levels, FOLDER / "levels.png", window=SOFT_TISSUE)
+    reasons: dict[str, Worsen] = {
+        "noise": noisy,
+        "blur": lambda strength: degraded(Blur(0.1 * strength), 1.0),
+        "denoiser": lambda strength: degraded(Smoothing("non_local_means", 1.0), strength),
+        "90 views": lambda strength: degraded(SparseViews(90), strength),
+    }
+    same = [
+        _panel(scorer, _found(scorer, worsen, ONE_LEVEL), why) for why, worsen in reasons.items()
+    ]
+    write_picture(same, FOLDER / "reasons.png", window=SOFT_TISSUE)
+
+
+def _found(scorer: Scorer, worsen: Worsen, wanted: float) -> FloatImage:
+    """Return the image of that score, or the nearest that the strength reaches."""
+    strengths = np.geomspace(0.3, 30, 60)
+    scores = [_score(scorer, worsen(float(strength)))[0] for strength in strengths]
+    return worsen(float(strengths[np.abs(np.array(scores) - wanted).argmin()]))
+
+
+def _score(scorer: Scorer, hu: FloatImage) -> list[float]:
+    """Return score and sub-scores."""
+    means: list[float] = scorer.parts_batch(hu[None]).mean(axis=1)[0].clip(0, 1).tolist()
+    return means
+
+
+def _panel(scorer: Scorer, hu: FloatImage, why: str) -> Panel:
+    score, *parts = _score(scorer, hu)
+    told = [f"{name} {value:.2f}" for name, value in zip(scorer.card.parts[1:], parts, strict=True)]
+    return Panel(hu[MIDDLE], (f"{why}: {score:.2f}", f"{global_noise_hu(hu):.0f} HU", *told))
+
+
+if __name__ == "__main__":
+    main()
