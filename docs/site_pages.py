@@ -26,6 +26,7 @@ HOUSE = ROOT / "src" / "ctiqa"
 HOW_TO = (
     "score",
     "report",
+    "quality-map",
     "tables",
     "structured-report",
     "measure",

@@ -14,7 +14,43 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.tag import Tag
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
+from ctiqa.card import Card
+
 WriteDicom = Callable[..., Path]
+
+# The map is the mean |laplacian| of a cell of 8 x 8 pixels over 200 HU, clipped to [0, 1].
+MAP_NETWORK = """
+<ir_version: 8, opset_import: ["" : 17]>
+noise (float[N, 128, 128] hu) => (float[N, 1] scores, float[N, 16, 16] loss_map)
+<float half = {0.5}, float share = {0.0005}, float unit = {0.005}, float none = {0.0},
+ float all = {1.0}, float[1, 1, 3, 3] laplacian = {0.0, 1.0, 0.0, 1.0, -4.0, 1.0, 0.0, 1.0, 0.0}>
+{
+   last = Constant<value_ints = [1]>()
+   channel = Unsqueeze(hu, last)
+   edges = Conv<pads = [1, 1, 1, 1]>(channel, laplacian)
+   size = Abs(edges)
+   pooled = AveragePool<kernel_shape = [8, 8], strides = [8, 8]>(size)
+   cells = Squeeze(pooled, last)
+   scaled = Mul(cells, unit)
+   loss_map = Clip(scaled, none, all)
+   mean = ReduceMean<axes = [1, 2], keepdims = 0>(hu)
+   small = Mul(mean, share)
+   column = Unsqueeze(small, last)
+   scores = Add(column, half)
+}
+"""
+
+
+@pytest.fixture(scope="session")
+def map_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a model with a quality map, small enough to be worked out by hand."""
+    onnx = pytest.importorskip("onnx")
+    network = onnx.parser.parse_model(MAP_NETWORK)
+    card = Card(name="local noise", outputs=1, size=128, windows_hu=((2000.0, 0.0),))
+    onnx.helper.set_model_props(network, {"ctiqa_card": card.to_json()})
+    path = tmp_path_factory.mktemp("map") / "noise.onnx"
+    path.write_bytes(network.SerializeToString())
+    return path
 
 
 @pytest.fixture(scope="session")

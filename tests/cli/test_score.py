@@ -357,3 +357,34 @@ def test_a_series_that_cannot_be_reported_is_named_and_fails_the_run(
     assert shown.exit_code == 1
     assert len(rows_of(shown.stdout)) == 1
     assert "No structured report of series" in shown.stderr
+
+
+def test_maps_are_written_beside_the_table_and_on_the_pages_and_change_no_score(
+    map_model: Path, write_dicom: WriteDicom, tmp_path: Path
+) -> None:
+    for number in range(3):
+        noise = np.random.default_rng(number).normal(1064, 20, (128, 128))
+        scan = write_dicom(f"noisy/{number}.dcm", noise.astype(np.int16)).parent
+    run = CliRunner().invoke
+    bare = run(main.app, ["score", str(scan), "-m", str(map_model), "-q"])
+    maps, pages = tmp_path / "maps", tmp_path / "pages"
+    line = ["score", str(scan), "-m", str(map_model), "--quality-map", maps, "--report", pages]
+    done = run(main.app, [*map(str, line), "--manifest", str(tmp_path / "run.json")])
+    assert (bare.exit_code, done.exit_code) == (0, 0), done.stderr
+    assert done.stdout == bare.stdout
+    assert f"{maps}: 3 pictures, 1 in NIfTI, 1 in DICOM, which name the patient" in done.stderr
+    (page,) = pages.iterdir()
+    assert page.read_text("utf-8").count("<figcaption>where quality is lost") == 3
+    forms = [each["form"] for each in json.loads((tmp_path / "run.json").read_text())["outputs"]]
+    assert sorted(forms) == [".dcm", ".gz", ".html", ".png", ".png", ".png"]
+
+
+def test_a_model_without_a_map_is_refused_before_any_work(
+    score: Callable[..., Any], scan: Path, tmp_path: Path
+) -> None:
+    done = score(scan, "--quality-map", tmp_path / "maps")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr == (
+        "ctiqa: the model mean gives scores and no quality map; train one by 'ctiqa quality-map'\n"
+    )
+    assert not (tmp_path / "maps").exists()

@@ -203,11 +203,17 @@ def test_a_page_states_scores_model_and_limits(tmp_path: Path) -> None:
         assert words in said
 
 
-def test_a_map_stands_beside_its_picture(tmp_path: Path) -> None:
-    scored = report_of(series_of("1.2", 0.2, 0.9))
+def test_a_map_stands_beside_its_picture_and_is_asked_for_the_slices_that_are_shown(
+    tmp_path: Path,
+) -> None:
+    scored = report_of(series_of("1.2", *(number / 10 for number in range(9))))
     lost = np.ones_like(CHEST.hu)
-    (path,) = write_report(scored, tmp_path, load=load, maps={"1.2.0": lost})
-    assert path.read_text("utf-8").count("where quality is lost") == 2  # its text, its caption
+    asked = []
+    (path,) = write_report(
+        scored, tmp_path, load=load, maps=lambda shown: asked.append(shown) or lost
+    )
+    # Its text and its caption, of each slice that is shown.
+    assert path.read_text("utf-8").count("where quality is lost") == 2 * len(asked) == 8
 
 
 def test_a_series_keeps_its_page_whoever_scores_it(tmp_path: Path) -> None:

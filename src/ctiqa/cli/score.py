@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -22,10 +22,6 @@ from ctiqa.cli.options import (
     check_table,
     privacy_of,
 )
-
-if TYPE_CHECKING:
-    from ctiqa.images.series import Reading
-    from ctiqa.scoring.result import ScoreReport
 
 __all__ = ["score"]
 
@@ -57,6 +53,13 @@ def score(
         typer.Option(
             file_okay=False,
             help="Write a DICOM structured report and a page for each series there.",
+        ),
+    ] = None,
+    quality_map: Annotated[
+        Path | None,
+        typer.Option(
+            file_okay=False,
+            help="Write there where each slice loses quality: pictures, NIfTI and DICOM.",
         ),
     ] = None,
     device: Device = "cpu",
@@ -94,25 +97,25 @@ def score(
     ctiqa score scan/ -o scores.xlsx --series-table series.parquet --manifest manifest.json
 
     ctiqa score scan/ --report pages/ --sr reports/ -o scores.csv
+
+    ctiqa score scan/ --model mine.onnx --quality-map maps/ -o scores.csv
     """
     check_table(output)
     check_table(series_table, option="--series-table")
     check_form(manifest, ".json", option="--manifest")
     privacy = privacy_of(hash_paths=hash_paths, keep_names=keep_names, patient_key=patient_key)
-    from ctiqa.cli.console import hand_out, progress, stderr
+    from ctiqa.cli.console import hand_out, progress
+    from ctiqa.cli.score_files import Beside, Scored
     from ctiqa.cli.score_words import summarise
     from ctiqa.images.series import read
     from ctiqa.scoring import predict
 
     # What these need is missed before the work.
-    if report is not None:
-        from ctiqa.outputs.report import loader, write_report
-    if sr is not None:
-        from ctiqa.outputs.dicom_results import check_highdicom
-
-        check_highdicom()
+    beside = Beside(reports=sr, maps=quality_map, pages=report, quiet=quiet)
+    beside.check_installed()
     started = datetime.now(UTC)
     scorer = predict.Scorer(model, device=device, threads=1)
+    beside.check_model(scorer)
     with progress("Scoring", quiet=quiet) as advance:
         reading = read(inputs, size=scorer.card.size)
         scores = predict.score(
@@ -133,33 +136,14 @@ def score(
         write_table(series_of(scores), series_table)
     if not quiet:
         summarise(scores, verbose=verbose)
-    files, unreported = ((), ()) if sr is None else _write_dicom(scores, reading, sr, quiet=quiet)
-    pages: tuple[Path, ...] = ()
-    if report is not None:
-        pages = write_report(scores, report, load=loader(reading, privacy))
-        if not quiet:
-            stderr().print("\n".join(f"Report: {page}" for page in pages[-1:]))
+    files, missing = beside.write(
+        Scored(report=scores, reading=reading, scorer=scorer, privacy=privacy, threads=threads)
+    )
     if manifest is not None:
         from ctiqa.outputs.manifest import Manifest
 
-        outputs = (output, series_table, *pages, *files)
+        outputs = (output, series_table, *files)
         made = Manifest.of(scores, context.params, started=started, outputs=outputs)
         made.write(manifest)
-    if scores.refused or unreported:
+    if scores.refused or missing:
         raise typer.Exit(1)
-
-
-def _write_dicom(
-    scores: "ScoreReport", reading: "Reading", folder: Path, *, quiet: bool
-) -> tuple[tuple[Path, ...], tuple[str, ...]]:
-    """Write the structured reports, and return them, and why series have none."""
-    from ctiqa.cli.console import progress, stderr
-    from ctiqa.outputs.dicom_results import write_dicom_results
-
-    with progress("Reporting", quiet=quiet, unit="series") as advance:
-        files, refusals = write_dicom_results(scores, reading, folder, progress=advance)
-    for file in () if quiet else files:
-        stderr().print(f"Written: {file}")
-    for refusal in refusals:
-        stderr().print(f"No structured report of {refusal}")
-    return files, refusals

@@ -119,6 +119,7 @@ def _slice(fields: Fields, identity: Identity, pixels: DicomPixels) -> SliceHead
         pixels=pixels,
         notes=notes,
         normal=geometry.normal,
+        along_row=geometry.along_row,
         position_mm=geometry.position_mm,
         frame_of_reference_uid=fields.text("FrameOfReferenceUID"),
     )

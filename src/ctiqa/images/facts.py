@@ -2,13 +2,14 @@
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import date
 from functools import lru_cache
 from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from ctiqa.images.ct_slice import Acquisition, Identity
 from ctiqa.images.header import Fields
@@ -55,6 +56,7 @@ class Geometry(NamedTuple):
 
     pixel_mm: float
     normal: Vector | None
+    along_row: Vector | None
     position_mm: Vector | None
     z_mm: float | None
     notes: tuple[str, ...]
@@ -123,7 +125,9 @@ def geometry_of(fields: Fields) -> Geometry:
             f"its pixels are not square ({spacing[0]:g} x {spacing[1]:g} mm);"
             " reconstruct it with square pixels, since interpolation would change its noise"
         )
-    normal = _normal(fields.numbers("ImageOrientationPatient"))
+    orientation = fields.numbers("ImageOrientationPatient")
+    normal = _normal(orientation)
+    along_row = None if normal is None else _unit(orientation[:3])
     corner = fields.numbers("ImagePositionPatient")
     position = (corner[0], corner[1], corner[2]) if len(corner) == 3 else None
     if position is not None:
@@ -132,7 +136,7 @@ def geometry_of(fields: Fields) -> Geometry:
         z_mm = fields.number("SliceLocation")
     if normal is None:
         notes.append("taken as axial, since the header names no orientation")
-    return Geometry(float(spacing[0]), normal, position, z_mm, tuple(notes))
+    return Geometry(float(spacing[0]), normal, along_row, position, z_mm, tuple(notes))
 
 
 def _patient(fields: Fields) -> Patient:
@@ -183,8 +187,11 @@ def _normal(orientation: tuple[float, ...]) -> Vector | None:
     if len(orientation) != 6:
         return None
     normal = np.cross(orientation[:3], orientation[3:])
-    length = float(np.linalg.norm(normal))
-    if abs(length - 1) > 0.01:
+    if abs(float(np.linalg.norm(normal)) - 1) > 0.01:
         return None
-    x, y, z = (normal / length).tolist()
+    return _unit(normal)
+
+
+def _unit(vector: Sequence[float] | npt.NDArray[np.float64]) -> Vector:
+    x, y, z = (np.asarray(vector) / np.linalg.norm(vector)).tolist()
     return x, y, z

@@ -117,6 +117,8 @@ def _slices(image: Any, file: Path, path: str) -> Iterator[SliceHeader]:
         )
     columns, rows, slices = (shape[axis] for axis in axes)
     normal = _vector(np.cross(affine[:3, 0], affine[:3, 1]) / (sides_mm[0] * sides_mm[1]))
+    # Columns of the image run to the patient's left, those of the array to the right.
+    along_row = _vector(-affine[:3, 0] / sides_mm[0])
     notes = ("read from NIfTI, which tells nothing of the acquisition",)
     for index in range(slices):
         position = _vector(affine @ (columns - 1, rows - 1, index, 1))
@@ -130,6 +132,7 @@ def _slices(image: Any, file: Path, path: str) -> Iterator[SliceHeader]:
             pixels=NiftiPixels(file, axes, flips, index, float(slope), float(intercept)),
             notes=notes,
             normal=normal,
+            along_row=along_row,
             position_mm=position,
         )
 

@@ -39,6 +39,7 @@ class SliceHeader:
         size: side of the square matrix that :meth:`load` pads or crops to, None to keep the file's.
         notes: what a reader of the results should know of this slice, in words.
         normal: unit vector across the slice in patient coordinates (left, posterior, head).
+        along_row: unit vector along which columns rise, in the same coordinates.
         position_mm: centre of the first pixel in patient coordinates, None where unknown.
         frame_of_reference_uid: of these coordinates (DICOM PS3.3, C.7.4.1); "" if unknown.
     """
@@ -53,6 +54,7 @@ class SliceHeader:
     size: int | None = None
     notes: tuple[str, ...] = ()
     normal: tuple[float, float, float] | None = None
+    along_row: tuple[float, float, float] | None = None
     position_mm: tuple[float, float, float] | None = None
     frame_of_reference_uid: str = ""
 

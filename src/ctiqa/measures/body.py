@@ -6,9 +6,10 @@ from scipy import ndimage
 
 from ctiqa.images.ct_slice import FloatImage, Mask
 
-__all__ = ["body_mask", "cut_off_px"]
+__all__ = ["body_mask", "box_round", "cut_off_px"]
 
 _BLOCK_PX = 4
+_MARGIN_PX = 8
 _TISSUE_HU = -400.0
 _AIR_HU = -950.0
 _SQUARE = np.ones((3, 3), bool)
@@ -47,6 +48,20 @@ def body_mask(hu: FloatImage) -> Mask:
     return mask
 
 
+def box_round(body: Mask) -> tuple[slice, slice]:
+    """Return the box round the body with a margin; the whole slice where there is none.
+
+    >>> body = np.zeros((64, 64), bool)
+    >>> body[20:30, 4:60] = True
+    >>> box_round(body)
+    (slice(12, 38, None), slice(0, 68, None))
+    """
+    if not body.any():
+        return slice(None), slice(None)
+    rows, columns = (np.flatnonzero(body.any(axis=axis)) for axis in (1, 0))
+    return _with_margin(rows), _with_margin(columns)
+
+
 def cut_off_px(body: Mask, padding: Mask | None = None) -> int:
     """Return how many pixel edges of the body's outline lie on the edge of the field of view.
 
@@ -63,6 +78,10 @@ def cut_off_px(body: Mask, padding: Mask | None = None) -> int:
     inside = body & ~outside[1:-1, 1:-1]
     beside = (outside[1:-1, :-2], outside[1:-1, 2:], outside[:-2, 1:-1], outside[2:, 1:-1])
     return sum(int((inside & side).sum()) for side in beside)
+
+
+def _with_margin(places: npt.NDArray[np.intp]) -> slice:
+    return slice(max(int(places[0]) - _MARGIN_PX, 0), int(places[-1]) + 1 + _MARGIN_PX)
 
 
 def _core(dense: Mask) -> Mask | None:

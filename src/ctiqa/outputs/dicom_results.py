@@ -23,7 +23,7 @@ def check_highdicom() -> None:
         CtiqaError: if the extra ``sr`` is not installed.
     """
     if find_spec("highdicom") is None or find_spec("PIL") is None:
-        raise CtiqaError("a structured report needs highdicom and pillow: pip install 'ctiqa[sr]'")
+        raise CtiqaError("results in DICOM need highdicom and pillow: pip install 'ctiqa[sr]'")
 
 
 def write_dicom_results(
@@ -35,9 +35,9 @@ def write_dicom_results(
 ) -> tuple[tuple[Path, ...], tuple[str, ...]]:
     """Write a structured report and a summary page for each series, in the study of its images.
 
-    They hold the patient's name and identifiers, since an archive files by them; nothing else that
-    this package writes does. Files are called by their UIDs, which follow from what they say: the
-    same results overwrite their files.
+    They hold the patient's name and identifiers, since an archive files by them; of all other
+    results only a DICOM map does so. Files are called by their UIDs, which follow from what they
+    say: the same results overwrite their files.
 
     Args:
         report: what :func:`ctiqa.score` made of ``reading``.

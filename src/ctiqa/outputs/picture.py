@@ -12,7 +12,7 @@ from ctiqa.files import write_whole
 from ctiqa.images.ct_slice import FloatImage
 from ctiqa.images.window import Window
 
-__all__ = ["Panel", "as_png", "drawn", "write_picture"]
+__all__ = ["Panel", "as_png", "drawn", "encoded", "write_picture"]
 
 _GAP_PX = 8
 _FONT_PX = 26
@@ -63,8 +63,13 @@ def drawn(panels: Sequence[Panel], *, window: Window) -> Image.Image:
 
 def as_png(panels: Sequence[Panel], *, window: Window) -> bytes:
     """Return the panels as a PNG, as :func:`drawn` draws them."""
+    return encoded(drawn(panels, window=window))
+
+
+def encoded(picture: Image.Image) -> bytes:
+    """Return a picture as a PNG."""
     file = BytesIO()
-    drawn(panels, window=window).save(file, "PNG", optimize=True)
+    picture.save(file, "PNG", optimize=True)
     return file.getvalue()
 
 

@@ -1,7 +1,6 @@
 """Write a page of HTML for each scored series, complete in itself, for a physicist to sign."""
 
-import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from importlib.metadata import version
@@ -10,7 +9,6 @@ from typing import Any
 
 from ctiqa.errors import CtiqaError, ReadError
 from ctiqa.files import write_whole
-from ctiqa.images.ct_slice import FloatImage
 from ctiqa.images.series import Reading
 from ctiqa.outputs.report_charts import noise_chart, score_chart
 from ctiqa.outputs.report_words import (
@@ -23,6 +21,7 @@ from ctiqa.outputs.report_words import (
     spreads,
     where,
 )
+from ctiqa.outputs.series_names import series_names
 from ctiqa.scoring.intake import behind_rows
 from ctiqa.scoring.privacy import DISCREET, Privacy
 from ctiqa.scoring.result import ScoreReport, SeriesSummary, SliceResult
@@ -30,11 +29,11 @@ from ctiqa.scoring.result import ScoreReport, SeriesSummary, SliceResult
 try:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    from ctiqa.outputs.report_pictures import Load, Picture, extremes, pictures_of
+    from ctiqa.outputs.report_pictures import Load, Maps, Picture, extremes, pictures_of
 except ImportError as error:
     raise CtiqaError("a report needs jinja2 and pillow: pip install 'ctiqa[report]'") from error
 
-__all__ = ["Load", "loader", "write_report"]
+__all__ = ["Load", "Maps", "loader", "write_report"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +72,7 @@ def write_report(
     folder: Path,
     *,
     load: Load,
-    maps: Mapping[str, FloatImage] | None = None,
+    maps: Maps | None = None,
 ) -> tuple[Path, ...]:
     """Write ``series-<key>.html`` for each series, and ``index.html`` where there are several.
 
@@ -84,8 +83,8 @@ def write_report(
         report: what was scored.
         folder: is made where it is missing.
         load: reads the few slices that are pictured, as :func:`loader` does.
-        maps: by SOP Instance UID where in a slice quality is lost: its shape, not negative, the
-            higher the worse; drawn beside the pictures of these slices.
+        maps: tells where in a slice quality is lost; asked for the few slices that are pictured,
+            and drawn beside their pictures. None where the model cannot tell.
 
     Returns:
         The files that were written, the index last.
@@ -115,15 +114,9 @@ def write_report(
 
 
 def _pages(report: ScoreReport) -> Iterator[_Page]:
-    taken: dict[str, int] = {}
-    for summary, rows in report.by_series():
-        what = summary.series_instance_uid or rows[0].path
-        key = hashlib.sha256(what.encode("utf-8", "surrogateescape")).hexdigest()[:12]
-        # A series that mixes orientations is scored as several, all of one UID.
-        taken[key] = taken.get(key, 0) + 1
-        part = f"-{taken[key]}" if taken[key] > 1 else ""
+    for name, (summary, rows) in zip(series_names(report), report.by_series(), strict=True):
         yield _Page(
-            name=f"series-{key}{part}.html" if summary.scored else "",
+            name=f"{name}.html" if summary.scored else "",
             summary=summary,
             rows=rows,
             scanner=scanner_of(rows[0]),
@@ -135,7 +128,7 @@ def _series_html(
     report: ScoreReport,
     *,
     load: Load,
-    maps: Mapping[str, FloatImage] | None,
+    maps: Maps | None,
     made: date,
 ) -> bytes:
     rows, card = page.rows, report.card
@@ -179,9 +172,7 @@ def _render(template: str, **facts: Any) -> bytes:
     return text.encode("utf-8", "backslashreplace")
 
 
-def _shown(
-    rows: Sequence[SliceResult], *, load: Load, maps: Mapping[str, FloatImage] | None
-) -> Iterator[_Shown]:
+def _shown(rows: Sequence[SliceResult], *, load: Load, maps: Maps | None) -> Iterator[_Shown]:
     worst, best = extremes(rows)
     ranks = ("Lowest score", "Second lowest score", "Third lowest score")
     named = [*zip(ranks, worst, strict=False), ("Highest score", best)]

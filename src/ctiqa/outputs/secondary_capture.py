@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from importlib.metadata import version
 
 from highdicom.sc import SCImage
-from pydicom.dataset import Dataset
 
 from ctiqa.images.dicom_file import quiet
 from ctiqa.images.uids import derived_uid
@@ -64,14 +63,5 @@ def secondary_capture(
         image.Laterality = ""
         image.ConversionType = "WSD"
         image.BurnedInAnnotation = "NO"
-        image.SourceImageSequence = [_reference(one) for one in shown]
+        image.SourceImageSequence = [one.reference() for one in shown]
     return image
-
-
-def _reference(shown: ScoredImage) -> Dataset:
-    reference = Dataset()
-    reference.ReferencedSOPClassUID = shown.image.SOPClassUID
-    reference.ReferencedSOPInstanceUID = shown.image.SOPInstanceUID
-    if shown.frame is not None:
-        reference.ReferencedFrameNumber = shown.frame
-    return reference

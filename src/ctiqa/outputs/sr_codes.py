@@ -1,13 +1,15 @@
-"""Coded concepts of the structured report: the standard's where it has them, else our own.
+"""Coded concepts of results in DICOM: the standard's where it has them, else our own.
 
-A code of the standard says the same to every reader. None was found for a score of image quality or
-for the noise of a CT image, so these, and the counts, are private codes of the scheme 99CTIQA
-(DICOM PS3.16, 8.2), which each report registers. A private code once published never changes.
+A code of the standard says the same to every reader. None was found for a score of image quality,
+for its map or for the noise of a CT image, so these, and the counts, are private codes of the
+scheme 99CTIQA (DICOM PS3.16, 8.2), which each file registers. A private code once published never
+changes.
 """
 
 from dataclasses import dataclass
 from typing import Literal
 
+from highdicom.coding_schemes import CodingSchemeIdentificationItem
 from pydicom.sr.coding import Code
 
 __all__ = [
@@ -19,15 +21,23 @@ __all__ = [
     "IMAGE_QUALITY",
     "OF_SERIES",
     "OF_SLICE",
+    "QUALITY_LOSS",
     "SCHEME",
+    "SCHEMES",
     "SERIES_MEASURES",
     "SLICE_MEASURES",
     "STATUS",
     "STATUS_VALUES",
+    "UNIT_LESS",
     "Measure",
 ]
 
 SCHEME = "99CTIQA"
+SCHEMES = [
+    CodingSchemeIdentificationItem(
+        designator=SCHEME, name="ctiqa", version="1", responsible_organization="ctiqa"
+    )
+]
 
 
 def _own(value: str, meaning: str) -> Code:
@@ -40,7 +50,7 @@ AI = Code("123110", "DCM", "Artificial Intelligence")
 HISTOGRAM = Code("123105", "DCM", "Histogram Analysis")
 CT_PROCEDURE = Code("25045-6", "LN", "CT unspecified body region")
 
-_NO_UNITS = Code("1", "UCUM", "no units")
+UNIT_LESS = Code("1", "UCUM", "no units")
 _HU = Code("[hnsf'U]", "UCUM", "Hounsfield unit")
 
 # How a value was derived from many: CID 7464 and CID 226 of DICOM PS3.16.
@@ -59,6 +69,7 @@ STATUS_VALUES = {
     "caution": _own("caution", "Read the reasons first"),
 }
 CAUTION_REASON = _own("reason", "Reason for caution")
+QUALITY_LOSS = _own("quality-loss", "Share of CT image quality that is lost")
 
 _SCORE = _own("score", "CT image quality score")
 _NOISE = _own("noise", "Global noise of CT image")
@@ -79,7 +90,7 @@ class Measure:
 
     field: str
     name: Code
-    unit: Code = _NO_UNITS
+    unit: Code = UNIT_LESS
     derivation: Code | None = None
     interval: tuple[tuple[str, Code], ...] = ()
     by: Literal["network", "meter"] | None = None

@@ -1,4 +1,4 @@
-"""Find the images that a report speaks of, and the patient and study that it must name."""
+"""Find the images that a result in DICOM speaks of, and the patient and study that it must name."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -70,10 +70,19 @@ class ScoredImage:
         """Which frame of a multi-frame image it is, from 1."""
         return self.header.identity.frame
 
+    def reference(self) -> Dataset:
+        """Return a reference to the image (DICOM PS3.3, 10.3), and to its frame if it has more."""
+        reference = Dataset()
+        reference.ReferencedSOPClassUID = self.image.SOPClassUID
+        reference.ReferencedSOPInstanceUID = self.image.SOPInstanceUID
+        if self.frame is not None:
+            reference.ReferencedFrameNumber = self.frame
+        return reference
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What a report of one series rests on.
+    """What a result of one series in DICOM rests on.
 
     Args:
         study: patient and study as the first image names them, and its other fields; UTF-8.
@@ -93,7 +102,7 @@ class Evidence:
 
 
 def evidence_of(headers: Sequence[SliceHeader], rows: Sequence[SliceResult]) -> Evidence:
-    """Return what a report of one series may refer to; only headers are read again.
+    """Return what a result of one series may refer to; only headers are read again.
 
     A reference is a SOP Instance UID. Copies of one image count once. A slice that names no UID,
     or the UID of a different slice, cannot be referred to, and is left out with a note.
@@ -115,18 +124,18 @@ def evidence_of(headers: Sequence[SliceHeader], rows: Sequence[SliceResult]) -> 
         raise ReadError(f"{series}: no slice was scored, so there is nothing to report")
     if not isinstance(headers[0].pixels, DicomPixels):
         raise ReadError(
-            f"{series}: it is no DICOM, so a structured report has no study to belong to; give the"
+            f"{series}: it is no DICOM, so a result in DICOM has no study to belong to; give the"
             " scan as DICOM"
         )
     if not (_is_uid(identity.study_instance_uid) and _is_uid(identity.series_instance_uid)):
         raise ReadError(
             f"{series}: it names no valid StudyInstanceUID and SeriesInstanceUID, so no archive"
-            " could file a report on it; export it again from the archive"
+            " could file a result of it; export it again from the archive"
         )
     named, notes = _named(pairs)
     if not named:
         raise ReadError(
-            f"{series}: no scored slice has a valid SOPInstanceUID of its own, so a report could"
+            f"{series}: no scored slice has a valid SOPInstanceUID of its own, so a result could"
             " refer to none; export it again from the archive"
         )
     scored = tuple(_scored_images(named))

@@ -4,13 +4,12 @@ import hashlib
 from importlib.metadata import version
 from io import BytesIO
 
-from highdicom.coding_schemes import CodingSchemeIdentificationItem
 from highdicom.sr import EnhancedSR
 from pydicom.dataset import Dataset
 
 from ctiqa.images.dicom_file import quiet
 from ctiqa.images.uids import derived_uid
-from ctiqa.outputs.sr_codes import SCHEME
+from ctiqa.outputs.sr_codes import SCHEMES
 from ctiqa.outputs.sr_content import content_of
 from ctiqa.outputs.sr_evidence import Evidence
 from ctiqa.scoring.result import ScoreReport, SeriesSummary
@@ -55,11 +54,7 @@ def structured_report(
             device_serial_number=report.model_sha256,
             series_description="Image quality: scores",
             is_complete=True,
-            coding_schemes=[
-                CodingSchemeIdentificationItem(
-                    designator=SCHEME, name="ctiqa", version="1", responsible_organization="ctiqa"
-                )
-            ],
+            coding_schemes=SCHEMES,
         )
 
 

@@ -16,10 +16,12 @@ from onnxruntime.capi import onnxruntime_pybind11_state as engine
 from ctiqa.card import Card
 from ctiqa.errors import ModelError
 from ctiqa.images.ct_slice import FloatImage
+from ctiqa.scoring.cut_network import cut_network
 
 __all__ = ["Scorer"]
 
 _CARD_KEY = "ctiqa_card"
+_SCORES, _MAP = "scores", "loss_map"
 _SHIPPED = ("shipped", "ctiqa.onnx")
 
 # The engine's errors have no parent of their own; these are what files and memory can cause.
@@ -46,6 +48,7 @@ class Scorer:
         card: what the model says of itself.
         sha256: of the file, 64 hex digits.
         device: as it was asked for.
+        has_map: whether it tells where in a slice quality is lost.
 
     Raises:
         ModelError: if the file is missing, damaged or no model of this package, or if the device
@@ -55,6 +58,7 @@ class Scorer:
     card: Card
     sha256: str
     device: str
+    has_map: bool
 
     def __init__(
         self, model: Path | str | None = None, *, device: str = "cpu", threads: int | None = None
@@ -62,8 +66,14 @@ class Scorer:
         data, name = _read(model)
         self.device = device
         self.sha256 = hashlib.sha256(data).hexdigest()
-        self._session = _open(data, name, _providers(device), threads or 0)
+        providers = _providers(device)
+        self._session = self._maps = _open(data, name, providers, threads or 0)
         self.card = _card(self._session, name)
+        self.has_map = len(self._session.get_outputs()) > 1
+        if self.has_map:
+            # The engine would work out the map with every score.
+            scores_only = cut_network(data, _SCORES)
+            self._session = _open(scores_only, name, providers, threads or 0)
 
     def score_batch(self, hu: FloatImage) -> npt.NDArray[np.float32]:
         """Return what each member scores each slice, neither averaged nor clipped.
@@ -93,25 +103,66 @@ class Scorer:
             ValueError: if ``hu`` has another shape or type.
             ModelError: if the model cannot be run to its end, or returns no numbers.
         """
-        size = self.card.size
-        if hu.ndim != 3 or hu.shape[1:] != (size, size) or hu.dtype != np.float32:
-            raise ValueError(
-                f"a batch is (N, {size}, {size}) float32 in HU, not {hu.shape} {hu.dtype}"
-            )
-        try:
-            (raw,) = self._session.run(["scores"], {"hu": hu})
-        except _ENGINE_ERRORS as error:
-            raise ModelError(
-                f"the model {self.card.name} failed ({_first_line(error)}); try a smaller batch "
-                "or another device"
-            ) from error
-        scores = np.asarray(raw, np.float32)
+        scores = self._run(self._session, _SCORES, hu)
         if scores.shape != (len(hu), self.card.outputs) or not np.isfinite(scores).all():
             raise ModelError(
                 f"the model {self.card.name} returned no scores; its weights are damaged: "
                 "export it again"
             )
         return scores.reshape(len(hu), -1, len(self.card.parts))
+
+    def loss_map(self, hu: FloatImage) -> FloatImage:
+        """Return what is lost of quality in each square cell of a slice: 0 nothing, 1 all.
+
+        Args:
+            hu: (size, size) float32 in HU, with the size that the card names.
+
+        Returns:
+            (cells, cells) float32 in [0, 1], the cells in rows from the first pixel of the slice;
+            those outside the body carry no meaning.
+
+        Raises:
+            ValueError: if ``hu`` has another shape or type.
+            ModelError: if the model has no map, cannot be run to its end, or returns no numbers.
+        """
+        self.check_map()
+        loss = self._run(self._maps, _MAP, hu[np.newaxis])[0]
+        if not np.isfinite(loss).all():
+            raise ModelError(
+                f"the model {self.card.name} returned no map; its weights are damaged: "
+                "export it again"
+            )
+        return np.asarray(np.clip(loss, 0, 1))
+
+    def check_map(self) -> None:
+        """Say before the work that the model cannot tell where quality is lost.
+
+        Raises:
+            ModelError: if it returns scores alone.
+        """
+        if not self.has_map:
+            raise ModelError(
+                f"the model {self.card.name} gives scores and no quality map; train one by "
+                "'ctiqa quality-map'"
+            )
+
+    def _run(
+        self, session: ort.InferenceSession, output: str, hu: FloatImage
+    ) -> npt.NDArray[np.float32]:
+        """Return one output of the network for a batch, once the batch is what it takes."""
+        size = self.card.size
+        if hu.ndim != 3 or hu.shape[1:] != (size, size) or hu.dtype != np.float32:
+            raise ValueError(
+                f"a batch is (N, {size}, {size}) float32 in HU, not {hu.shape} {hu.dtype}"
+            )
+        try:
+            (raw,) = session.run([output], {"hu": hu})
+        except _ENGINE_ERRORS as error:
+            raise ModelError(
+                f"the model {self.card.name} failed ({_first_line(error)}); try a smaller batch "
+                "or another device"
+            ) from error
+        return np.asarray(raw, np.float32)
 
 
 def _read(model: Path | str | None) -> tuple[bytes, str]:
@@ -176,17 +227,28 @@ def _card(session: ort.InferenceSession, name: str) -> Card:
         raise ModelError(f"{name} carries no card, so it is no model of ctiqa; name another file")
     card = Card.from_json(text)
     takes = [(each.name, each.type, each.shape[1:]) for each in session.get_inputs()]
-    gives = [(each.name, each.shape[1:]) for each in session.get_outputs()]
+    scores, *others = [(each.name, each.shape[1:]) for each in session.get_outputs()]
     fits = card.parts[:1] == ("score",) and card.outputs % len(card.parts) == 0
-    if (takes, gives, fits) != (
+    if (takes, scores, fits and _may_be_map(others, card.size)) != (
         [("hu", "tensor(float)", [card.size] * 2)],
-        [("scores", [card.outputs])],
+        (_SCORES, [card.outputs]),
         True,
     ):
         raise ModelError(
             f"{name} and its card disagree about what it takes or returns; export it again"
         )
     return card
+
+
+def _may_be_map(outputs: list[tuple[str, list[Any]]], size: int) -> bool:
+    """Return whether what follows the scores is nothing, or one map on square cells of a slice."""
+    match outputs:
+        case []:
+            return True
+        case [(name, [int(rows), columns])]:
+            return name == _MAP and rows == columns and rows > 0 and size % rows == 0
+        case _:
+            return False
 
 
 def _first_line(error: Exception) -> str:
