@@ -68,7 +68,7 @@ def on_config(config: MkDocsConfig) -> None:
     decisions = [f"decisions/{page.name}" for page in sorted(DOCS.glob("decisions/*.md"))]
     results = [f"results/{page.name}" for page in sorted(DOCS.glob("results/*.md"))]
     config.nav = [
-        {"Start": ["index.md", "start.md", "notebook/first-look.md"]},
+        {"Start": ["index.md", "start.md", "meaning.md", "notebook/first-look.md"]},
         {"How to": [pages[stem] for stem in ordered]},
         {"Physics": ["physics.md"]},
         {"Method": ["method.md"]},
