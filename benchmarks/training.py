@@ -26,7 +26,8 @@ from ctiqa.study.grid import scale_recipe
 from ctiqa.training.course import Course, Row
 from ctiqa.training.loop import fit, make_fabric
 from ctiqa.training.losses import Cost, label_loss
-from ctiqa.training.recipe import OptimiserPlan, Recipe, parse_recipe, read_recipe
+from ctiqa.training.plans import OptimiserPlan
+from ctiqa.training.recipe import Recipe, parse_recipe, read_recipe
 from ctiqa.training.teachers import first_network
 
 ROUNDS = 3

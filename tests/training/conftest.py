@@ -18,7 +18,7 @@ from ctiqa.corpus.store import Corpus, SliceFacts
 from ctiqa.training.course import Course, Row
 from ctiqa.training.loop import fit, make_fabric
 from ctiqa.training.losses import Cost, PHuber, label_loss
-from ctiqa.training.recipe import OptimiserPlan
+from ctiqa.training.plans import OptimiserPlan
 
 COUNT = 18
 PLAN = OptimiserPlan(lr=0.02, warmup_fraction=0.1, batch=4, epochs=4, clip_norm=1, ema_decay=0.8)

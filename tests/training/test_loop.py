@@ -21,7 +21,7 @@ from ctiqa.errors import CtiqaError, ModelError
 from ctiqa.training.checkpoint import load_tensors, load_weights
 from ctiqa.training.judge import kept
 from ctiqa.training.loop import learning_rate, make_fabric
-from ctiqa.training.recipe import OptimiserPlan
+from ctiqa.training.plans import OptimiserPlan
 
 
 def contents(folder: Path) -> Any:

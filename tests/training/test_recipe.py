@@ -8,7 +8,8 @@ import pytest
 
 from ctiqa.errors import RecipeError
 from ctiqa.model.choice import ComparatorChoice
-from ctiqa.training.recipe import VitStart, parse_recipe, read_recipe
+from ctiqa.training.plans import VitStart
+from ctiqa.training.recipe import parse_recipe, read_recipe
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.toml"))
 

@@ -14,7 +14,8 @@ from ctiqa.corpus.split import folds
 from ctiqa.corpus.store import Corpus
 from ctiqa.errors import CorpusError
 from ctiqa.training.losses import Cost
-from ctiqa.training.recipe import ExamplePlan, OptimiserPlan, Recipe
+from ctiqa.training.plans import ExamplePlan, OptimiserPlan
+from ctiqa.training.recipe import Recipe
 
 __all__ = [
     "Batch",

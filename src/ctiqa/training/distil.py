@@ -12,7 +12,8 @@ from ctiqa.corpus.store import Corpus
 from ctiqa.training.course import Course, Watch, share_for
 from ctiqa.training.loop import fit
 from ctiqa.training.losses import Cost, student_loss
-from ctiqa.training.recipe import OptimiserPlan, Recipe
+from ctiqa.training.plans import OptimiserPlan
+from ctiqa.training.recipe import Recipe
 from ctiqa.training.remembered import Memory, Remembered
 from ctiqa.training.teachers import (
     begin,

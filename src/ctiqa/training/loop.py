@@ -19,7 +19,7 @@ from ctiqa.errors import CorpusError, CtiqaError
 from ctiqa.training.checkpoint import Checkpoint
 from ctiqa.training.course import Course, Row, Watch
 from ctiqa.training.judge import Judge, judged, kept
-from ctiqa.training.recipe import OptimiserPlan
+from ctiqa.training.plans import OptimiserPlan
 
 __all__ = ["Precision", "fit", "learning_rate", "make_fabric"]
 
