@@ -27,7 +27,7 @@ __all__ = ["METERS", "meters_column"]
 METERS = "all meters"
 """The best monotone combination of measured noise, texture, sharpness and streaks."""
 
-_MOST_SLICES = 200
+_MOST_SLICES = 120
 """Training slices that are looked at, evenly spread."""
 
 Readings: TypeAlias = npt.NDArray[np.float64]
