@@ -1,7 +1,7 @@
 """Draw what a score looks like: python docs/levels.py, again with every new model.
 
-A synthetic chest is made worse until the shipped model gives it the score that is wanted: by noise
-alone for each level, and for one level by noise, blur, a denoiser and missing views.
+A synthetic chest gets noise until the shipped model gives it the score that is wanted, for each
+level; at one level it is then blurred, denoised, and robbed of views.
 """
 
 from collections.abc import Callable
@@ -24,11 +24,14 @@ from ctiqa.scoring.scorer import Scorer
 
 FOLDER = Path(__file__).parent / "meaning"
 LEVELS = (0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
-ONE_LEVEL = 0.5
+ONE_LEVEL = 0.6
 MIDDLE = np.s_[96:416, 96:416]
 
-Worsen = Callable[[float], FloatImage]
-"""Returns the chest made worse by a strength, in HU."""
+OTHERWISE: dict[str, Degradation] = {
+    "blurred": Blur(0.75),
+    "denoised": Smoothing("non_local_means", 1.0),
+    "180 views": SparseViews(180),
+}
 
 
 def main() -> None:
@@ -42,32 +45,24 @@ def main() -> None:
     def noisy(times: float) -> FloatImage:
         return np.asarray(chest.hu + times * (quantum + electronic), np.float32)
 
-    def degraded(degradation: Degradation, times: float) -> FloatImage:
-        hu = noisy(times)
-        at = replace(scan, quanta=scan.quanta / times**2)
-        prepared = degradation.prepare(chest.with_hu(hu), at, noise_hu=global_noise_hu(hu))
-        return np.asarray(prepared(hu), np.float32)
-
     FOLDER.mkdir(exist_ok=True)
-    levels = [_panel(scorer, _found(scorer, noisy, level), "noise") for level in LEVELS]
+    levels = [_panel(scorer, noisy(_times(scorer, noisy, level)), "noisy") for level in LEVELS]
     write_picture(levels, FOLDER / "levels.png", window=SOFT_TISSUE)
-    reasons: dict[str, Worsen] = {
-        "noise": noisy,
-        "blur": lambda strength: degraded(Blur(0.1 * strength), 1.0),
-        "denoiser": lambda strength: degraded(Smoothing("non_local_means", 1.0), strength),
-        "90 views": lambda strength: degraded(SparseViews(90), strength),
-    }
-    same = [
-        _panel(scorer, _found(scorer, worsen, ONE_LEVEL), why) for why, worsen in reasons.items()
-    ]
-    write_picture(same, FOLDER / "reasons.png", window=SOFT_TISSUE)
+    times = _times(scorer, noisy, ONE_LEVEL)
+    hu = noisy(times)
+    at, noise_hu = replace(scan, quanta=scan.quanta / times**2), global_noise_hu(hu)
+    panels = [_panel(scorer, hu, "noisy")]
+    for words, degradation in OTHERWISE.items():
+        degrade = degradation.prepare(chest.with_hu(hu), at, noise_hu=noise_hu)
+        panels.append(_panel(scorer, np.asarray(degrade(hu), np.float32), words))
+    write_picture(panels, FOLDER / "reasons.png", window=SOFT_TISSUE)
 
 
-def _found(scorer: Scorer, worsen: Worsen, wanted: float) -> FloatImage:
-    """Return the image of that score, or the nearest that the strength reaches."""
+def _times(scorer: Scorer, noisy: Callable[[float], FloatImage], wanted: float) -> float:
+    """Return how much noise it takes for the score nearest to the one that is wanted."""
     strengths = np.geomspace(0.3, 30, 60)
-    scores = [_score(scorer, worsen(float(strength)))[0] for strength in strengths]
-    return worsen(float(strengths[np.abs(np.array(scores) - wanted).argmin()]))
+    scores = [_score(scorer, noisy(float(strength)))[0] for strength in strengths]
+    return float(strengths[np.abs(np.array(scores) - wanted).argmin()])
 
 
 def _score(scorer: Scorer, hu: FloatImage) -> list[float]:
