@@ -75,6 +75,7 @@ EXCEPTED = {
     "degrade": "adds images to a corpus",
     "train": "reads a corpus, which holds no header",
     "distil": "reads a corpus, which holds no header",
+    "quality-map": "reads a corpus, which holds no header",
     "interval": "reads a corpus, which holds no header",
     "export": "reads a run, which holds no header",
     "evaluate": "reads a corpus or a table, which hold no header",

@@ -69,6 +69,7 @@ def corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         return SimpleNamespace(
             card=SimpleNamespace(name="stand-in" if model is None else model.stem, interval=None),
             sha256="0" * 64,
+            has_map=False,
             score_batch=lambda hu: -hu.std(axis=(1, 2))[:, None],
         )
 
