@@ -9,7 +9,7 @@ from ctiqa.dose.simulate import Scan, noise_parts
 from ctiqa.errors import RecipeError
 from ctiqa.images.ct_slice import CTSlice, FloatImage, Mask
 from ctiqa.images.window import LUNG, SOFT_TISSUE, Window
-from ctiqa.measures.body import body_mask
+from ctiqa.measures.body import body_mask, box_round
 from ctiqa.measures.fidelity import Reference
 from ctiqa.measures.global_noise import global_noise_hu
 
@@ -168,11 +168,5 @@ def noise_free(ct_slice: CTSlice, scan: Scan) -> FloatImage:
 def body_box(hu: FloatImage) -> tuple[tuple[slice, slice], Mask]:
     """Return the box round the body, which is all that a label there needs, and the body."""
     body = body_mask(hu)
-    if not body.any():
-        return (slice(None), slice(None)), np.ones_like(body)
-    margin = 4  # half the window of SSIM, and one
-    rows, columns = np.flatnonzero(body.any(axis=1)), np.flatnonzero(body.any(axis=0))
-    box = tuple(
-        slice(max(int(line[0]) - margin, 0), int(line[-1]) + margin + 1) for line in (rows, columns)
-    )
-    return (box[0], box[1]), body
+    # Half the window of SSIM, and one.
+    return box_round(body, margin_px=4), body if body.any() else np.ones_like(body)

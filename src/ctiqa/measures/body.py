@@ -9,7 +9,6 @@ from ctiqa.images.ct_slice import FloatImage, Mask
 __all__ = ["body_mask", "box_round", "cut_off_px"]
 
 _BLOCK_PX = 4
-_MARGIN_PX = 8
 _TISSUE_HU = -400.0
 _AIR_HU = -950.0
 _SQUARE = np.ones((3, 3), bool)
@@ -48,7 +47,7 @@ def body_mask(hu: FloatImage) -> Mask:
     return mask
 
 
-def box_round(body: Mask) -> tuple[slice, slice]:
+def box_round(body: Mask, *, margin_px: int = 8) -> tuple[slice, slice]:
     """Return the box round the body with a margin; the whole slice where there is none.
 
     >>> body = np.zeros((64, 64), bool)
@@ -59,7 +58,7 @@ def box_round(body: Mask) -> tuple[slice, slice]:
     if not body.any():
         return slice(None), slice(None)
     rows, columns = (np.flatnonzero(body.any(axis=axis)) for axis in (1, 0))
-    return _with_margin(rows), _with_margin(columns)
+    return _with_margin(rows, margin_px), _with_margin(columns, margin_px)
 
 
 def cut_off_px(body: Mask, padding: Mask | None = None) -> int:
@@ -80,8 +79,8 @@ def cut_off_px(body: Mask, padding: Mask | None = None) -> int:
     return sum(int((inside & side).sum()) for side in beside)
 
 
-def _with_margin(places: npt.NDArray[np.intp]) -> slice:
-    return slice(max(int(places[0]) - _MARGIN_PX, 0), int(places[-1]) + 1 + _MARGIN_PX)
+def _with_margin(places: npt.NDArray[np.intp], margin_px: int) -> slice:
+    return slice(max(int(places[0]) - margin_px, 0), int(places[-1]) + 1 + margin_px)
 
 
 def _core(dense: Mask) -> Mask | None:
