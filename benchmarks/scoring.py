@@ -107,7 +107,7 @@ def ours(scan: Path, model: Path | None, threads: int) -> Act:
 
 def our_network(hu: Images, model: Path | None, threads: int) -> Act:
     scorer = ctiqa.Scorer(model, threads=threads)
-    return lambda: sum(len(scorer.score_batch(each[None])) for each in hu)
+    return lambda: sum(len(scorer.score_batch(each[None], 0.7)) for each in hu)
 
 
 def swin() -> torch.nn.Module:

@@ -87,7 +87,7 @@ def images_per_second(recipe: Recipe, plan: OptimiserPlan, folder: Path, acceler
         folder=folder,
         train=slices,
         check=slices,
-        objective=lambda scores, _, q: Cost(label_loss(scores, q, recipe.loss)),
+        objective=lambda scores, batch: Cost(label_loss(scores, batch.q, recipe.loss)),
         plan=plan,
         seed=0,
     )
@@ -105,12 +105,14 @@ class Synthetic:
     batch: int
     device: torch.device
     hu: Tensor = field(init=False)
+    pixel_mm: Tensor = field(init=False)
     q: Tensor = field(init=False)
 
     def __post_init__(self) -> None:
         draw = torch.Generator().manual_seed(0)
         hu = torch.randn(self.batch, 512, 512, generator=draw) * 200
         object.__setattr__(self, "hu", hu.to(self.device))
+        object.__setattr__(self, "pixel_mm", torch.full((self.batch,), 0.7, device=self.device))
         object.__setattr__(self, "q", torch.rand(self.batch, generator=draw).to(self.device))
 
     def __len__(self) -> int:
@@ -118,11 +120,11 @@ class Synthetic:
 
     def epoch(self, *_: object, **__: object) -> Iterator[Batch]:
         """Yield one batch for each step."""
-        yield from (Batch(self.hu, self.q) for _ in range(WARM + STEPS))
+        yield from (Batch(self.hu, self.pixel_mm, self.q) for _ in range(WARM + STEPS))
 
     def in_order(self, *, batch: int) -> Iterator[Batch]:
         """Yield one batch, since nothing is judged here."""
-        yield Batch(self.hu[:batch], self.q[:batch])
+        yield Batch(self.hu[:batch], self.pixel_mm[:batch], self.q[:batch])
 
 
 @dataclass

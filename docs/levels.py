@@ -23,6 +23,7 @@ from ctiqa.outputs.picture import Panel, write_picture
 from ctiqa.scoring.scorer import Scorer
 
 FOLDER = Path(__file__).parent / "meaning"
+PIXEL_MM = 0.75
 LEVELS = (0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
 ONE_LEVEL = 0.6
 MIDDLE = np.s_[96:416, 96:416]
@@ -36,7 +37,7 @@ OTHERWISE: dict[str, Degradation] = {
 
 def main() -> None:
     """Draw both pictures."""
-    scorer, chest = Scorer(), chest_slice(level=0.5)
+    scorer, chest = Scorer(), chest_slice(level=0.5, pixel_mm=PIXEL_MM)
     scan = Scan(quanta=2e6)
     quantum, electronic = noise_parts(
         chest, scan=scan, rng=np.random.default_rng(0), quantum=1, electronic=1
@@ -67,7 +68,7 @@ def _times(scorer: Scorer, noisy: Callable[[float], FloatImage], wanted: float) 
 
 def _score(scorer: Scorer, hu: FloatImage) -> list[float]:
     """Return score and sub-scores."""
-    means: list[float] = scorer.parts_batch(hu[None]).mean(axis=1)[0].clip(0, 1).tolist()
+    means: list[float] = scorer.parts_batch(hu[None], PIXEL_MM).mean(axis=1)[0].clip(0, 1).tolist()
     return means
 
 

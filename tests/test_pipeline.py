@@ -67,7 +67,12 @@ def test_scores_of_a_patient_nobody_trained_on_fall_with_dose(desk: Path) -> Non
     assert doses == (1.0, 0.75, 0.5, 0.25)
     scores = np.array(
         [
-            [scorer.score_batch(corpus.image(index, at)[np.newaxis]).mean() for at in range(4)]
+            [
+                scorer.score_batch(
+                    corpus.image(index, at)[np.newaxis], corpus.pixel_mm(index)
+                ).mean()
+                for at in range(4)
+            ]
             for index in corpus.where("test")
         ]
     )

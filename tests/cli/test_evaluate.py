@@ -70,7 +70,7 @@ def corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             card=SimpleNamespace(name="stand-in" if model is None else model.stem, interval=None),
             sha256="0" * 64,
             has_map=False,
-            score_batch=lambda hu: -hu.std(axis=(1, 2))[:, None],
+            score_batch=lambda hu, _: -hu.std(axis=(1, 2))[:, None],
         )
 
     monkeypatch.setattr("ctiqa.scoring.scorer.Scorer", scorer)

@@ -110,7 +110,7 @@ def test_the_mixture_of_two_fields_has_the_variance_of_one(dose: float, corpus: 
     expected = quantum * (1 / dose - 1) + electronic * (1 / dose**2 - 1)
     examples = fresh(corpus)
     ratios = [
-        (examples._example(_FreshDraw(0, dose, 0, seed))[0] - source)[body].var() / expected
+        (examples._example(_FreshDraw(0, dose, 0, seed)).hu - source)[body].var() / expected
         for seed in range(64)
     ]
     assert np.mean(ratios) == pytest.approx(1, abs=0.02)
@@ -122,7 +122,7 @@ def test_labels_are_interpolated_in_the_logarithm_of_the_dose(corpus: Corpus) ->
     stored = corpus.labels(2, IDEAL)
 
     def label(dose: float) -> float:
-        return examples._example(_FreshDraw(2, dose, 0, 0))[1]
+        return examples._example(_FreshDraw(2, dose, 0, 0)).label
 
     known = corpus.settings.label_doses
     assert [label(dose) for dose in known] == pytest.approx(stored.tolist())
@@ -141,6 +141,19 @@ def test_doses_are_spread_evenly_in_their_logarithm_beside_the_full_ones(corpus:
     assert position.min() > 0
     assert position.max() < 1.001
     assert np.histogram(position, 4, (0, 1))[0] / 160 == pytest.approx(np.full(4, 0.25), abs=0.1)
+
+
+def test_each_image_comes_with_the_side_of_its_pixel(corpus: Corpus) -> None:
+    slices = list(corpus.slices)
+    slices[1] = replace(slices[1], facts=replace(slices[1].facts, pixel_mm=0.5))
+    other = replace(corpus, slices=tuple(slices))
+    fixed = FixedExamples(other, [1, 2], IDEAL)
+    doses = len(corpus.settings.image_doses)
+    (batch,) = fixed.in_order(batch=2 * doses)
+    expected = doses * [0.5] + doses * [corpus.pixel_mm(2)]
+    assert batch.pixel_mm.tolist() == pytest.approx(expected)
+    (batch,) = FreshExamples(other, [1], IDEAL).epoch(0, seed=0, batch=1)
+    assert batch.pixel_mm.tolist() == [0.5]
 
 
 def test_two_examples_of_one_slice_have_different_noise(corpus: Corpus) -> None:

@@ -12,6 +12,8 @@ from torch.nn import functional
 from ctiqa.errors import RecipeError
 from ctiqa.model.cnn_vit import Attention, CnnVit, NetworkShape, attention
 
+SIDES = torch.tensor([0.5, 0.7, 0.9])
+
 
 def test_attention_is_equation_2_worked_out_by_hand() -> None:
     # d_k = 1, so the weights are softmax([0, ln 3]) = [1/4, 3/4] for the first query.
@@ -64,7 +66,7 @@ def map_of(shape: NetworkShape) -> Tensor:
         network = CnnVit(shape).eval()
         seen: list[Tensor] = []
         network.stem.register_forward_hook(lambda *args: seen.append(args[-1]))
-        network(torch.empty(1, shape.size, shape.size))
+        network(torch.empty(1, shape.size, shape.size), torch.ones(1))
     return seen[0]
 
 
@@ -74,13 +76,27 @@ def test_a_slice_gets_as_many_scores_as_there_are_outputs(
     make: Any, slices: Tensor, outputs: int, unshuffle: int
 ) -> None:
     crop = (0, 64 // max(unshuffle, 2))
-    assert make(outputs=outputs, unshuffle=unshuffle, crop=crop)(slices).shape == (3, outputs)
+    assert make(outputs=outputs, unshuffle=unshuffle, crop=crop)(slices, SIDES).shape == (
+        3,
+        outputs,
+    )
 
 
 def test_a_score_does_not_depend_on_its_batch(make: Any, slices: Tensor) -> None:
     network = make()
-    alone = torch.cat([network(each[None]) for each in slices])
-    torch.testing.assert_close(network(slices), alone, rtol=0, atol=1e-5)  # METHOD 4, I9
+    alone = torch.cat([network(each[None], SIDES[:1]) for each in slices])
+    torch.testing.assert_close(network(slices, SIDES), alone, rtol=0, atol=1e-5)  # METHOD 4, I9
+
+
+def test_the_side_of_a_pixel_counts_only_where_the_network_sees_it(
+    make: Any, slices: Tensor
+) -> None:
+    other = SIDES.flip(0)
+    sees, blind = make(sees_pixel_mm=True), make()
+    assert torch.equal(blind(slices, SIDES), blind(slices, other))
+    first, second = sees(slices, SIDES), sees(slices, other)
+    assert (first[[0, 2]] != second[[0, 2]]).all()
+    torch.testing.assert_close(first[1], second[1])  # both orders have the same one in the middle
 
 
 def test_with_and_without_padding_the_crop_holds_the_same_but_for_a_shift(
@@ -88,7 +104,7 @@ def test_with_and_without_padding_the_crop_holds_the_same_but_for_a_shift(
 ) -> None:
     # METHOD 1.3, row 15: n blocks without padding shift the map by n / 2 pixels.
     padded, bare = make(padding=1, crop=(5, 29)), make(padding=0, crop=(4, 28))
-    torch.testing.assert_close(padded(slices), bare(slices))
+    torch.testing.assert_close(padded(slices, SIDES), bare(slices, SIDES))
 
 
 def test_the_margin_around_the_crop_does_not_count_and_the_inside_does(
@@ -96,7 +112,7 @@ def test_the_margin_around_the_crop_does_not_count_and_the_inside_does(
 ) -> None:
     # Row r of the map sees rows 2 r - 2 to 2 r + 3 of the slice through two padded blocks.
     hu = slices.clone().requires_grad_()
-    make(crop=(4, 28))(hu).sum().backward()
+    make(crop=(4, 28))(hu, SIDES).sum().backward()
     seen = hu.grad.abs().sum(dim=0) > 0  # type: ignore[union-attr]  # there is a gradient now
     seen_rows = torch.nonzero(seen.any(dim=1)).flatten()
     assert (int(seen_rows[0]), int(seen_rows[-1])) == (6, 57)
@@ -108,7 +124,7 @@ def test_folding_pixels_into_channels_loses_none(make: Any, slices: Tensor, unsh
     crop = (0, 64 // unshuffle)
     network = make(blocks=(), unshuffle=unshuffle, crop=crop, down_bn_relu=False)
     hu = slices.clone().requires_grad_()
-    network(hu).sum().backward()
+    network(hu, SIDES).sum().backward()
     assert (hu.grad != 0).float().mean() > 0.98  # soft tissue lies inside the window, noise too
 
 
@@ -118,16 +134,16 @@ def test_what_the_window_cuts_off_does_not_count(make: Any, slices: Tensor) -> N
     bone[:, 20:30, 20:30], air[:, 40:50, 40:50] = 216.0, -136.0  # W350 L40 ends at -135 and 215
     far = bone.clone()
     far[:, 20:30, 20:30] = 3000.0
-    assert torch.equal(network(far), network(bone))
+    assert torch.equal(network(far, SIDES), network(bone, SIDES))
     far = air.clone()
     far[:, 40:50, 40:50] = -3000.0
-    assert torch.equal(network(far), network(air))
+    assert torch.equal(network(far, SIDES), network(air, SIDES))
 
 
 def test_of_a_larger_slice_the_centre_counts(make: Any, slices: Tensor) -> None:
     network = make().eval()
     larger = functional.pad(slices, (5, 6, 5, 6), value=3000.0)
-    torch.testing.assert_close(network(larger), network(slices), rtol=0, atol=0)
+    torch.testing.assert_close(network(larger, SIDES), network(slices, SIDES), rtol=0, atol=0)
 
 
 def test_each_window_is_a_channel_from_minus_one_to_one(make: Any) -> None:
@@ -139,7 +155,7 @@ def test_each_window_is_a_channel_from_minus_one_to_one(make: Any) -> None:
 
 def test_every_parameter_learns(make: Any, slices: Tensor) -> None:
     network = make(outputs=4).train()
-    network(slices).square().sum().backward()
+    network(slices, SIDES).square().sum().backward()
     still = [name for name, each in network.named_parameters() if not each.grad.abs().max() > 0]
     assert still == []
 

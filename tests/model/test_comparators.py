@@ -12,6 +12,8 @@ from ctiqa.model.choice import COMPARATORS
 from ctiqa.model.cnn_vit import CnnVit, NetworkShape
 from ctiqa.model.comparators import Comparator, make_network
 
+SIDE = torch.tensor([0.7])
+
 # Parameters with three channels and 1000 classes, of the *_Weights in torchvision.models; weights
 # of the first convolution for each channel; what the last layer takes.
 PUBLISHED = {
@@ -36,7 +38,7 @@ def network(request: pytest.FixtureRequest) -> Comparator:
     for layer in made.modules():
         if isinstance(layer, nn.BatchNorm2d):
             layer.momentum = None
-    made(noise(8, sd_hu=100))
+    made(noise(8, sd_hu=100), SIDE)
     return made.eval()
 
 
@@ -75,7 +77,7 @@ def test_slices_get_as_many_scores_as_there_are_outputs_even_one_alone_in_traini
         first = next(layer for layer in made.modules() if isinstance(layer, nn.Conv2d))
         assert first.weight.shape[1] == first.in_channels == 2 * unshuffle**2
         for count in (1, 3):
-            assert made(torch.empty(count, size, size)).shape == (count, outputs)
+            assert made(torch.empty(count, size, size), SIDE).shape == (count, outputs)
 
 
 def test_the_same_seed_draws_the_same_weights(network: Comparator) -> None:
@@ -88,13 +90,13 @@ def test_the_same_seed_draws_the_same_weights(network: Comparator) -> None:
 def test_a_score_does_not_depend_on_its_batch(network: Comparator) -> None:
     hu = noise(3, sd_hu=60)
     with torch.inference_mode():
-        alone = torch.cat([network(each[None]) for each in hu])
-        torch.testing.assert_close(network(hu), alone, rtol=0, atol=1e-9)
+        alone = torch.cat([network(each[None], SIDE) for each in hu])
+        torch.testing.assert_close(network(hu, SIDE), alone, rtol=0, atol=1e-9)
 
 
 def test_noise_changes_the_score(network: Comparator) -> None:
     with torch.inference_mode():
-        clean, noisy = network(noise(1, sd_hu=0)), network(noise(1, sd_hu=60))
+        clean, noisy = network(noise(1, sd_hu=0), SIDE), network(noise(1, sd_hu=60), SIDE)
     assert (clean - noisy).abs() > 1e-3
 
 
@@ -104,13 +106,13 @@ def test_what_the_window_cuts_off_does_not_count(network: Comparator) -> None:
     further = hu.clone()
     further[:, 20:30, 20:30] = 3000.0
     with torch.inference_mode():
-        assert torch.equal(network(further), network(hu))
+        assert torch.equal(network(further, SIDE), network(hu, SIDE))
 
 
 def test_every_parameter_learns() -> None:
     torch.manual_seed(0)
     network = Comparator("googlenet", sizes(outputs=4))
-    network(noise(4, sd_hu=60).float()).square().sum().backward()
+    network(noise(4, sd_hu=60).float(), SIDE).square().sum().backward()
     still = [name for name, each in network.named_parameters() if not each.grad.abs().max() > 0]
     assert still == []
 

@@ -39,7 +39,7 @@ def test_the_paper_costs_what_vit_b_16_costs_and_its_convolutions() -> None:
 def test_operations_are_those_of_the_layers_by_hand(small: NetworkShape) -> None:
     with torch.device("meta"):
         network = CnnVit(small)
-        found = operations(network, torch.empty(1, 64, 64))
+        found = operations(network, torch.empty(1, 64, 64), torch.ones(1))
     tokens, width = 10, 16
     attention = 4 * tokens * width**2 + 2 * tokens**2 * width
     assert found["stem.0"] == 9 * 4 * 64**2
@@ -52,14 +52,20 @@ def test_operations_are_those_of_the_layers_by_hand(small: NetworkShape) -> None
 
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"blocks": ()}, {"unshuffle": 2, "depth": 3}, {"outputs": 4}, {"down_bn_relu": False}],
+    [
+        *({}, {"blocks": ()}, {"unshuffle": 2, "depth": 3}, {"outputs": 4}),
+        *({"down_bn_relu": False}, {"sees_pixel_mm": True}),
+    ],
     ids=str,
 )
 def test_the_steps_add_up_to_the_network(small: NetworkShape, changes: dict[str, Any]) -> None:
     shape = replace(small, **changes)
     network, steps = CnnVit(shape), describe(shape)
     assert sum(step.parameters for step in steps) == sum(p.numel() for p in network.parameters())
-    assert sum(step.macs for step in steps) == operations(network, torch.zeros(1, 64, 64))[""]
+    assert (
+        sum(step.macs for step in steps)
+        == operations(network, torch.zeros(1, 64, 64), torch.ones(1))[""]
+    )
 
 
 # GMAC of torchvision's *_Weights (_ops) for three channels of 224 x 224 pixels and 1000 classes;

@@ -17,6 +17,8 @@ from ctiqa.model import export as module
 from ctiqa.model.export import export
 from ctiqa.scoring.scorer import Scorer
 
+SIDES = torch.linspace(0.5, 0.9, 9)
+
 CARD = Card(name="small", outputs=4, size=64, windows_hu=((350.0, 40.0),), notes=("Grüße",))
 
 
@@ -50,10 +52,13 @@ def test_the_engine_returns_what_pytorch_returns_for_any_number_of_slices(
     scorer = Scorer(path)
     hu = 300 * torch.randn(9, 64, 64, generator=torch.Generator().manual_seed(2))
     with torch.inference_mode():
-        ours = network(hu).numpy()
+        ours = network(hu, SIDES).numpy()
     for count in (1, 2, 9):
         np.testing.assert_allclose(
-            scorer.score_batch(hu[:count].numpy()), ours[:count], rtol=0, atol=1e-3
+            scorer.score_batch(hu[:count].numpy(), SIDES[:count].numpy()),
+            ours[:count],
+            rtol=0,
+            atol=1e-3,
         )
 
 
@@ -138,8 +143,20 @@ class SideBySide(nn.Module):
         super().__init__()
         self.networks = nn.ModuleList(networks)
 
-    def forward(self, hu: Tensor) -> Tensor:
-        return torch.cat([each(hu) for each in self.networks], dim=1)
+    def forward(self, hu: Tensor, pixel_mm: Tensor) -> Tensor:
+        return torch.cat([each(hu, pixel_mm) for each in self.networks], dim=1)
+
+
+def test_the_side_of_a_pixel_travels_with_a_network_that_sees_it(make: Any, tmp_path: Path) -> None:
+    network, path = make(outputs=4, sees_pixel_mm=True), tmp_path / "sees.onnx"
+    export(network, CARD, path)
+    hu = 300 * torch.randn(9, 64, 64, generator=torch.Generator().manual_seed(2))
+    scorer = Scorer(path)
+    with torch.inference_mode():
+        ours = network(hu, SIDES).numpy()
+    theirs = scorer.score_batch(hu.numpy(), SIDES.numpy())
+    np.testing.assert_allclose(theirs, ours, rtol=0, atol=1e-3)
+    assert np.abs(scorer.score_batch(hu.numpy(), 0.9)[0] - theirs[0]).max() > 1e-4
 
 
 def test_networks_side_by_side_export_as_one(make: Any, tmp_path: Path) -> None:
@@ -150,4 +167,6 @@ def test_networks_side_by_side_export_as_one(make: Any, tmp_path: Path) -> None:
     hu = np.zeros((5, 64, 64), np.float32)
     (scores,) = session.run(["scores"], {"hu": hu})
     with torch.inference_mode():
-        np.testing.assert_allclose(scores, both(torch.from_numpy(hu)).numpy(), rtol=0, atol=1e-3)
+        np.testing.assert_allclose(
+            scores, both(torch.from_numpy(hu), SIDES[:5]).numpy(), rtol=0, atol=1e-3
+        )

@@ -65,7 +65,9 @@ def test_the_transformer_returns_what_torchvision_returns(
     assert torch.equal(ours.stem[0].weight, stem)
     theirs.heads = nn.Sequential(ours.head)
     ours.stem = Given()
-    torch.testing.assert_close(ours(torch.zeros(2, 64, 64)), theirs(MAP), rtol=0, atol=1e-5)
+    torch.testing.assert_close(
+        ours(torch.zeros(2, 64, 64), torch.ones(2)), theirs(MAP), rtol=0, atol=1e-5
+    )
 
 
 @pytest.mark.parametrize(

@@ -69,9 +69,9 @@ def test_every_layer_in_bfloat16_differs_from_float32_by_rounding_alone(
             )
     hu = torch.randn(2, 512, 512) * 300
     with torch.inference_mode():
-        network(hu)
+        network(hu, torch.ones(len(hu)))
         with torch.autocast("cpu", torch.bfloat16):
-            network(hu)
+            network(hu, torch.ones(len(hu)))
     errors = {
         name: float((rounded - exact).norm() / exact.norm())
         for name, (exact, rounded) in seen.items()
@@ -98,6 +98,6 @@ def test_every_layer_of_a_comparator_in_bfloat16_differs_by_rounding_alone(name:
         if isinstance(module, nn.Conv2d | nn.Linear):
             module.register_forward_hook(partial(compare, layer=layer))
     with torch.inference_mode():
-        network(torch.randn(2, 64, 64) * 300)
+        network(torch.randn(2, 64, 64) * 300, torch.ones(2))
     assert len(errors) > 50
     assert max(errors.values()) < 0.01, errors

@@ -127,7 +127,7 @@ def test_both_volumes_hold_what_the_network_said(
     slices = [stored(SIZE, hot=(6, 9)), air, stored(SIZE), stored(SIZE, hot=(7, 8))]
     mapped(write_scan(write_dicom, *slices), scorer, tmp_path / "maps")
     expected = [
-        np.where(loss := scorer.loss_map((each - 1024).astype(np.float32)), loss, 0)
+        np.where(loss := scorer.loss_map((each - 1024).astype(np.float32), 0.7), loss, 0)
         for each in slices
     ]
     dicom = pydicom.dcmread(only(tmp_path / "maps", "*.dcm")).pixel_array

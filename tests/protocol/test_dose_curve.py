@@ -43,7 +43,7 @@ class NoiseMeter(Scorer):
         )
         self.sha256, self.device = 64 * "0", "cpu"
 
-    def parts_batch(self, hu: FloatImage) -> npt.NDArray[np.float32]:
+    def parts_batch(self, hu: FloatImage, _pixel_mm: object) -> npt.NDArray[np.float32]:
         # Lung alone shows no noise that could be measured, and is given some.
         noise_hu = [np.nan_to_num(global_noise_hu(each), nan=20.0) for each in hu]
         said = 1 - np.log10(np.add(noise_hu, 0.1)) / 4

@@ -28,7 +28,7 @@ class NoiseMeter:
     card = Card(name="noise meter", outputs=1, windows_hu=((2000.0, 0.0),))
     sha256 = 64 * "0"
 
-    def score_batch(self, hu: FloatImage) -> Any:
+    def score_batch(self, hu: FloatImage, _pixel_mm: object) -> Any:
         return np.array(
             [
                 [1 - np.log10(np.nan_to_num(global_noise_hu(each), nan=1.0) + 0.1) / 2]
@@ -80,13 +80,14 @@ def test_neighbours_of_another_matrix_are_fitted_as_the_model_takes_them(
     (small,) = ctiqa.read(tmp_path).series
     seen: list[tuple[int, ...]] = []
 
-    def score(hu: FloatImage) -> float:
+    def score_batch(hu: FloatImage, _pixel_mm: float) -> Any:
         seen.append(hu.shape)
-        return 0.5
+        return np.full((1, 1), 0.5)
 
-    (check,) = module._neighbours(small, score, 512)
+    scorer: Any = SimpleNamespace(card=NoiseMeter.card, score_batch=score_batch)
+    (check,) = module._neighbours(small, scorer)
     assert check.figure == 0
-    assert set(seen) == {(512, 512)}
+    assert set(seen) == {(1, 512, 512)}
 
 
 def test_a_certificate_is_written_as_data_and_as_a_page(

@@ -166,7 +166,7 @@ def test_a_matrix_of_another_size_is_padded_and_said(model: Path, write_dicom: W
     assert "padded from 48 x 48 to 64 x 64" in row.reasons
     padded = np.full((64, 64), -1000, np.float32)
     padded[8:56, 8:56] = water(0, side=48) - 1024.0
-    expected = Scorer(model).score_batch(padded[np.newaxis]).mean()
+    expected = Scorer(model).score_batch(padded[np.newaxis], 0.7).mean()
     assert row.score == pytest.approx(max(float(expected), 0), abs=1e-6)
 
 
@@ -267,7 +267,7 @@ def test_parts_of_the_score_stand_beside_it_where_the_model_tells_them(
 def test_a_failing_model_ends_the_run_at_once(
     model: Path, make_slice: MakeSlice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_scorer: Scorer, _hu: object) -> None:
+    def fail(_scorer: Scorer, *_batch: object) -> None:
         raise ModelError("out of memory")
 
     monkeypatch.setattr(Scorer, "parts_batch", fail)

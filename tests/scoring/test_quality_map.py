@@ -83,7 +83,7 @@ def test_a_map_is_zero_outside_the_body_and_in_range_inside(scorer: Scorer) -> N
     hu[:20] = np.random.default_rng(1).normal(AIR_HU, 80, (20, SIZE))  # noise in the air
     found = quality_map(slice_of(hu), scorer)
     pixels, body = found.on_pixels(), body_mask(hu)
-    assert scorer.loss_map(hu)[:2].min() > 0.3
+    assert scorer.loss_map(hu, 0.7)[:2].min() > 0.3
     assert not pixels[~body].any()
     assert pixels[body].min() >= 0
     assert pixels[body].max() <= 1
@@ -116,7 +116,7 @@ def test_a_small_slice_has_the_map_of_its_padded_self(scorer: Scorer, matrix: in
     padded = np.pad(inner, edge, constant_values=AIR_HU)
     found = quality_map(slice_of(inner), scorer)
     np.testing.assert_array_equal(
-        found.loss[found.loss > 0], scorer.loss_map(padded)[found.loss > 0]
+        found.loss[found.loss > 0], scorer.loss_map(padded, 0.7)[found.loss > 0]
     )
     whole = QualityMap(loss=found.loss, size=SIZE, body=np.pad(found.body, edge)).on_pixels()
     assert found.on_pixels().shape == (matrix, matrix)
@@ -160,9 +160,9 @@ def test_a_score_does_not_make_the_engine_work_out_the_map(
         graph.node.append(onnx.helper.make_node("Gather", ["clipped", "far"], ["loss_map"], axis=1))
 
     scorer = Scorer(changed(impossible))
-    assert scorer.score_batch(ABDOMEN.hu[np.newaxis]).shape == (1, 1)
+    assert scorer.score_batch(ABDOMEN.hu[np.newaxis], 0.7).shape == (1, 1)
     with pytest.raises(ModelError, match="failed"):
-        scorer.loss_map(ABDOMEN.hu)
+        scorer.loss_map(ABDOMEN.hu, 0.7)
 
 
 def test_a_model_without_a_map_is_refused_in_one_sentence(
@@ -182,7 +182,7 @@ def test_a_map_of_no_numbers_is_refused(changed: Callable[[Change], Path]) -> No
         )
 
     with pytest.raises(ModelError, match="weights are damaged"):
-        Scorer(changed(damage)).loss_map(ABDOMEN.hu)
+        Scorer(changed(damage)).loss_map(ABDOMEN.hu, 0.7)
 
 
 @pytest.mark.parametrize("hu", [np.zeros((64, 64), np.float32), np.zeros((SIZE, SIZE))])
@@ -190,7 +190,7 @@ def test_a_slice_of_another_shape_or_type_is_a_mistake_of_the_caller(
     scorer: Scorer, hu: np.ndarray
 ) -> None:
     with pytest.raises(ValueError, match=r"\(N, 128, 128\) float32"):
-        scorer.loss_map(hu)
+        scorer.loss_map(hu, 0.7)
 
 
 def renamed(network: onnx.ModelProto) -> None:

@@ -27,7 +27,7 @@ def test_a_scorer_knows_the_card_and_the_hash_of_its_file(model: Path, card: Car
 def test_a_batch_is_scored_as_the_network_says(model: Path) -> None:
     hu = np.stack([np.full((64, 64), level, np.float32) for level in (-1000, 0, 500)])
     expected = np.float32([[-1.0], [0.0], [0.5]]) + np.float32([0, 0.1, 0.2, 0.3])
-    np.testing.assert_allclose(Scorer(model).score_batch(hu), expected, atol=1e-6)
+    np.testing.assert_allclose(Scorer(model).score_batch(hu, 0.7), expected, atol=1e-6)
 
 
 def test_the_parts_of_a_score_are_told_member_by_member(
@@ -37,14 +37,16 @@ def test_the_parts_of_a_score_are_told_member_by_member(
     scorer = Scorer(write_model(card_text=text))
     hu = np.zeros((2, 64, 64), np.float32)
     expected = np.float32([[[0, 0.1], [0.2, 0.3]]] * 2)
-    np.testing.assert_allclose(scorer.parts_batch(hu), expected, atol=1e-6)
-    np.testing.assert_allclose(scorer.score_batch(hu), expected[:, :, 0], atol=1e-6)
+    np.testing.assert_allclose(scorer.parts_batch(hu, 0.7), expected, atol=1e-6)
+    np.testing.assert_allclose(scorer.score_batch(hu, 0.7), expected[:, :, 0], atol=1e-6)
 
 
 def test_a_score_does_not_depend_on_its_batch_or_on_threads(model: Path) -> None:
     hu = np.random.default_rng(0).normal(0, 100, (9, 64, 64)).astype(np.float32)
-    together = Scorer(model, threads=2).score_batch(hu)
-    alone = [Scorer(model, threads=1).score_batch(hu[number : number + 1]) for number in range(9)]
+    together = Scorer(model, threads=2).score_batch(hu, 0.7)
+    alone = [
+        Scorer(model, threads=1).score_batch(hu[number : number + 1], 0.7) for number in range(9)
+    ]
     np.testing.assert_array_equal(np.concatenate(alone), together)
 
 
@@ -55,7 +57,13 @@ def test_a_batch_of_another_shape_or_type_is_a_mistake_of_the_caller(
     model: Path, hu: np.ndarray
 ) -> None:
     with pytest.raises(ValueError, match=r"\(N, 64, 64\) float32"):
-        Scorer(model).score_batch(hu)
+        Scorer(model).score_batch(hu, 0.7)
+
+
+@pytest.mark.parametrize("pixel_mm", [0, [0.7, -1], [0.7, np.nan]])
+def test_the_side_of_a_pixel_is_above_zero(model: Path, pixel_mm: Any) -> None:
+    with pytest.raises(ValueError, match="above 0 mm"):
+        Scorer(model).score_batch(np.zeros((2, 64, 64), np.float32), pixel_mm)
 
 
 def test_a_missing_model_is_named(tmp_path: Path) -> None:
@@ -99,7 +107,7 @@ def test_weights_that_give_no_numbers_are_refused(model: Path) -> None:
     step.CopyFrom(onnx.numpy_helper.from_array(np.full(4, np.nan, np.float32), "steps"))
     model.write_bytes(network.SerializeToString())
     with pytest.raises(ModelError, match="weights are damaged"):
-        Scorer(model).score_batch(np.zeros((1, 64, 64), np.float32))
+        Scorer(model).score_batch(np.zeros((1, 64, 64), np.float32), 0.7)
 
 
 @pytest.mark.parametrize("device", ["tpu", "cuda:", "cpu:1", "cuda:-1", ""])

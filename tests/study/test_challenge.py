@@ -57,7 +57,7 @@ def _stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
         return SimpleNamespace(
             card=SimpleNamespace(name="stand-in" if model is None else model.stem, size=SIZE),
             sha256="0" * 64,
-            score_batch=lambda hu: -hu[:, 100:150, 100:150].std(axis=(1, 2))[:, None] / 100,
+            score_batch=lambda hu, _: -hu[:, 100:150, 100:150].std(axis=(1, 2))[:, None] / 100,
         )
 
     monkeypatch.setattr("ctiqa.scoring.scorer.Scorer", scorer)

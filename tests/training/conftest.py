@@ -6,13 +6,14 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
+from ctiqa.corpus.examples import Batch
 from ctiqa.corpus.part import CorpusSettings, Part, write_part
 from ctiqa.corpus.store import Corpus, SliceFacts
 from ctiqa.training.course import Course, Row
@@ -23,11 +24,6 @@ from ctiqa.training.plans import OptimiserPlan
 COUNT = 18
 PLAN = OptimiserPlan(lr=0.02, warmup_fraction=0.1, batch=4, epochs=4, clip_norm=1, ema_decay=0.8)
 """18 examples in batches of 4: the last batch of an epoch is a half one."""
-
-
-class Some(NamedTuple):
-    hu: Tensor
-    q: Tensor
 
 
 class NoisySquares:
@@ -49,7 +45,8 @@ class NoisySquares:
             q = q * float("nan")
         hu, q = hu[rank::world], q[rank::world]
         for start in range(0, len(q), batch):
-            yield Some(hu[start : start + batch], q[start : start + batch])
+            some = slice(start, start + batch)
+            yield Batch(hu[some], torch.ones_like(q[some]), q[some])
 
     def in_order(self, *, batch: int) -> Any:
         return self.epoch(0, seed=77, batch=batch)
@@ -64,7 +61,7 @@ class TinyNet(nn.Module):
         self.chance = nn.Dropout(dropout)
         self.head = nn.Linear(4, outputs)
 
-    def forward(self, hu: Tensor) -> Any:
+    def forward(self, hu: Tensor, _pixel_mm: Tensor) -> Any:
         return self.head(self.chance(self.stem(hu[:, None] / 1000).mean(dim=(2, 3))))
 
 
@@ -86,8 +83,8 @@ class Silent:
             raise KeyboardInterrupt
 
 
-def objective(scores: Tensor, _: Any, q: Tensor) -> Any:
-    return Cost(label_loss(scores, q, PHuber()))
+def objective(scores: Tensor, batch: Batch) -> Any:
+    return Cost(label_loss(scores, batch.q, PHuber()))
 
 
 def train(

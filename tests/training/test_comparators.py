@@ -65,9 +65,9 @@ def test_a_trained_comparator_is_exported_and_scores_as_it_was_trained(
     assert (scorer.card, card.outputs, card.size) == (card, 2, 64)
     hu = 300 * torch.randn(3, 64, 64, generator=torch.Generator().manual_seed(2))
     with torch.inference_mode():
-        ours = network(hu).numpy()
+        ours = network(hu, torch.ones(len(hu))).numpy()
     for count in (1, 3):
-        scores = scorer.score_batch(hu[:count].numpy())
+        scores = scorer.score_batch(hu[:count].numpy(), 0.7)
         np.testing.assert_allclose(scores, ours[:count], rtol=0, atol=1e-3)
 
 
@@ -76,7 +76,7 @@ def test_a_student_can_start_as_its_first_teacher(name: str) -> None:
     teacher = new_network(recipe(name), seed=1)
     student = new_network(recipe(name), seed=2, members=3)
     repeat_outputs(teacher, student)
-    hu = 100 * torch.randn(2, 64, 64)
+    hu, sides = 100 * torch.randn(2, 64, 64), torch.ones(2)
     with torch.inference_mode():
-        expected = teacher.eval()(hu).expand(2, 3)
-        torch.testing.assert_close(student.eval()(hu), expected)
+        expected = teacher.eval()(hu, sides).expand(2, 3)
+        torch.testing.assert_close(student.eval()(hu, sides), expected)

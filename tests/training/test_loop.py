@@ -258,9 +258,9 @@ def test_mixed_precision_leaves_the_slice_in_single_precision(fakes: Any, tmp_pa
     seen = []
 
     class Looks(fakes.TinyNet):
-        def forward(self, hu: Tensor) -> Any:
+        def forward(self, hu: Tensor, pixel_mm: Tensor) -> Any:
             seen.append(hu.dtype)
-            return super().forward(hu)
+            return super().forward(hu, pixel_mm)
 
     fakes.train(
         tmp_path / "run",

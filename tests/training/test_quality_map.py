@@ -1,12 +1,12 @@
-"""The head that says where quality is lost: it learns, it leaves the student alone, it travels."""
+"""The network that says where quality is lost: it learns, and it travels with the scores."""
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 import pytest
 import torch
 from typer.testing import CliRunner
@@ -16,13 +16,11 @@ from ctiqa.corpus.degraded_images import FOLDER, LOSS, read_degraded
 from ctiqa.corpus.loss_map import CELLS, to_bytes
 from ctiqa.corpus.map_examples import MapExamples
 from ctiqa.corpus.store import Corpus
-from ctiqa.errors import CorpusError, ModelError, RecipeError
+from ctiqa.errors import CorpusError, RecipeError
 from ctiqa.measures.agreement import agreement
-from ctiqa.model.cnn_vit import CnnVit
-from ctiqa.model.map_head import MapLearner
+from ctiqa.model.map_network import MapNetwork
 from ctiqa.model.shape import NetworkShape
-from ctiqa.training.distil import student_folder
-from ctiqa.training.quality_map import map_folder, student_with_map
+from ctiqa.scoring.scorer import Scorer
 
 SMALL = Path(__file__).with_name("small.toml")
 SIDE = 2 * CELLS
@@ -30,7 +28,7 @@ RECIPE = """
 [quality_map]
 epochs = 12
 passes = 4
-lr = 2e-2
+lr = 5e-3
 """
 
 
@@ -81,7 +79,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, corpus: Corpus) -> Path:
     return folder / "run"
 
 
-def test_the_map_is_learnt_on_top_of_a_student_whose_scores_stay(
+def test_the_map_is_learnt_and_leaves_the_scores_as_they_are(
     run: Path, corpus: Corpus, tmp_path: Path
 ) -> None:
     before, after = tmp_path / "before.onnx", tmp_path / "after.onnx"
@@ -92,33 +90,19 @@ def test_the_map_is_learnt_on_top_of_a_student_whose_scores_stay(
     assert "quality-map is trained already (12 epochs)" in again.stderr
     assert ctiqa("export", run, "-o", after).exit_code == 0
     index = corpus.where("test")[0]
-    hu = corpus.image(index, 6)[None]
-    plain, mapped = (ort.InferenceSession(path.read_bytes()) for path in (before, after))
-    scores, lost = mapped.run(["scores", "loss_map"], {"hu": hu})
-    np.testing.assert_allclose(scores, plain.run(["scores"], {"hu": hu})[0], atol=1e-5)
+    hu = corpus.image(index, 6)
+    plain, mapped = Scorer(before), Scorer(after)
+    batch = hu[None], corpus.pixel_mm(index)
+    np.testing.assert_allclose(mapped.score_batch(*batch), plain.score_batch(*batch), atol=1e-5)
     label = corpus.degraded(index).loss_map(6)
-    assert agreement(lost[0].ravel(), label.ravel()).srocc > 0.8
-    _belongs_to_its_student(run, tmp_path)
+    lost = mapped.loss_map(hu, corpus.pixel_mm(index))
+    assert agreement(lost.ravel(), label.ravel()).srocc > 0.8
 
 
-def _belongs_to_its_student(run: Path, tmp_path: Path) -> None:
-    copy = tmp_path / "copy"
-    shutil.copytree(run, copy)
-    assert student_with_map(copy) is not None
-    weights = run / "teacher-0" / "weights.safetensors"
-    shutil.copy(weights, student_folder(copy) / "weights.safetensors")
-    with pytest.raises(ModelError):
-        student_with_map(copy)
-    shutil.rmtree(map_folder(copy))
-    assert student_with_map(copy) is None
-
-
-def test_a_run_without_a_student_is_refused(corpus: Corpus, tmp_path: Path) -> None:
-    (tmp_path / "student").mkdir()
-    shutil.copy(SMALL, tmp_path / "student" / "recipe.toml")
+def test_a_folder_that_is_no_run_is_refused(corpus: Corpus, tmp_path: Path) -> None:
     refused = ctiqa("quality-map", corpus.folder, tmp_path)
     assert refused.exit_code == 1
-    assert "train it by 'ctiqa distil'" in str(refused.stderr) + str(refused.exception)
+    assert "recipe.toml" in str(refused.stderr) + str(refused.exception)
 
 
 def test_image_and_map_are_turned_together(corpus: Corpus) -> None:
@@ -145,7 +129,17 @@ def test_maps_that_an_older_version_did_not_make_are_asked_for(
         read_degraded(tmp_path / facts.name).loss_map(0)
 
 
-def test_a_network_whose_map_is_no_whole_number_of_cells_is_refused() -> None:
-    network = CnnVit(NetworkShape(width=12, depth=1, heads=2, mlp=8))  # padding 0, as in the paper
-    with pytest.raises(RecipeError, match="padding = 1"):
-        MapLearner(network, cells=CELLS, filters=4)
+def test_a_slice_that_is_no_whole_number_of_cells_is_refused() -> None:
+    with pytest.raises(RecipeError, match="multiple of 128"):
+        MapNetwork(NetworkShape(size=192, crop=(0, 80)), cells=CELLS, filters=4)
+
+
+def test_the_map_sees_the_side_of_a_pixel_if_the_scores_do() -> None:
+    shape = NetworkShape(size=128, crop=(0, 48), sees_pixel_mm=True)
+    hu = torch.randn(2, 128, 128) * 100
+    network = MapNetwork(shape, cells=CELLS, filters=4).eval()
+    fine, coarse = (network(hu, torch.full((2,), side)) for side in (0.5, 0.9))
+    assert not torch.equal(fine, coarse)
+    blind = MapNetwork(replace(shape, sees_pixel_mm=False), cells=CELLS, filters=4).eval()
+    fine, coarse = (blind(hu, torch.full((2,), side)) for side in (0.5, 0.9))
+    assert torch.equal(fine, coarse)

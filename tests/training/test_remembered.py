@@ -19,6 +19,8 @@ FIXED = RECIPE.replace("[examples]", "[examples]\ndoses = [1, 0.75, 0.5, 0.25]")
     "passes_per_epoch = 2", "passes_per_epoch = 1"
 )
 
+SIDES = torch.tensor([0.5, 0.6, 0.7, 0.8])
+
 
 class Counting(nn.Module):
     """The mean of a slice times a factor; counts the slices that it is shown."""
@@ -27,7 +29,7 @@ class Counting(nn.Module):
         super().__init__()
         self.factor, self.shown = factor, 0
 
-    def forward(self, hu: Tensor) -> Any:
+    def forward(self, hu: Tensor, _pixel_mm: Tensor) -> Any:
         self.shown += len(hu)
         return self.factor * hu.mean(dim=(1, 2))[:, None]
 
@@ -39,31 +41,31 @@ def hu() -> Tensor:
 
 def test_scores_are_those_of_the_members_side_by_side(hu: Tensor) -> None:
     members = [Counting(1.0), Counting(-2.0)]
-    scores = Remembered(members, [{}, {}])(hu)
-    torch.testing.assert_close(scores, torch.cat([member(hu) for member in members], dim=1))
+    scores = Remembered(members, [{}, {}])(hu, SIDES)
+    torch.testing.assert_close(scores, torch.cat([member(hu, SIDES) for member in members], dim=1))
 
 
 def test_an_image_is_scored_once_whatever_batch_it_comes_in(hu: Tensor) -> None:
     member = Counting(1.0)
     remembered = Remembered([member], [{}])
-    whole = remembered(hu)
-    assert torch.equal(remembered(hu[[2, 0]]), whole[[2, 0]])
+    whole = remembered(hu, SIDES)
+    assert torch.equal(remembered(hu[[2, 0]], SIDES[:2]), whole[[2, 0]])
     assert member.shown == 4
 
 
 def test_another_orientation_is_another_image(hu: Tensor) -> None:
     member = Counting(1.0)
     remembered = Remembered([member], [{}])
-    remembered(hu)
-    remembered(torch.rot90(hu, dims=(1, 2)))
+    remembered(hu, SIDES)
+    remembered(torch.rot90(hu, dims=(1, 2)), SIDES)
     assert member.shown == 8
 
 
 def test_ensembles_share_what_their_common_members_said(hu: Tensor) -> None:
     first, second = Counting(1.0), Counting(2.0)
     memories: list[Memory] = [{}, {}]
-    Remembered([first], memories[:1])(hu)
-    Remembered([first, second], memories)(hu)
+    Remembered([first], memories[:1])(hu, SIDES)
+    Remembered([first, second], memories)(hu, SIDES)
     assert (first.shown, second.shown) == (4, 4)
 
 

@@ -27,6 +27,8 @@ from ctiqa.training.teachers import (
     train_teachers,
 )
 
+SIDES = torch.tensor([0.5, 0.7, 0.9])
+
 RECIPE = Path(__file__).with_name("small.toml").read_text(encoding="utf-8")
 
 
@@ -169,8 +171,8 @@ def test_how_often_the_gate_opened_is_recorded_for_the_student_only(run: Path) -
 def test_the_ensemble_puts_the_outputs_of_its_members_side_by_side(run: Path) -> None:
     ensemble = load_teachers(run, recipe())
     hu = 100 * torch.randn(3, 64, 64)
-    apart = [member(hu) for member in ensemble.members]
-    assert torch.equal(ensemble(hu), torch.cat(apart, dim=1))
+    apart = [member(hu, SIDES) for member in ensemble.members]
+    assert torch.equal(ensemble(hu, SIDES), torch.cat(apart, dim=1))
     assert not ensemble.training
 
 
@@ -226,8 +228,8 @@ def test_a_student_can_start_as_its_first_teacher() -> None:
     teacher, student = new_network(recipe(), seed=1), new_network(recipe(), seed=2, members=3)
     repeat_outputs(teacher, student)
     hu = 100 * torch.randn(2, 64, 64)
-    expected = teacher.eval()(hu).expand(2, 3)
-    torch.testing.assert_close(student.eval()(hu), expected)
+    expected = teacher.eval()(hu, SIDES).expand(2, 3)
+    torch.testing.assert_close(student.eval()(hu, SIDES), expected)
 
 
 def test_a_student_starts_with_every_part_of_its_first_teacher() -> None:
@@ -236,8 +238,8 @@ def test_a_student_starts_with_every_part_of_its_first_teacher() -> None:
     student = new_network(recipe(label=label), seed=2, members=3)
     repeat_outputs(teacher, student)
     hu = 100 * torch.randn(2, 64, 64)
-    expected = teacher.eval()(hu).repeat(1, 3)
-    torch.testing.assert_close(student.eval()(hu), expected)
+    expected = teacher.eval()(hu, SIDES).repeat(1, 3)
+    torch.testing.assert_close(student.eval()(hu, SIDES), expected)
 
 
 def test_training_starts_from_the_transformer_of_a_file(tmp_path: Path) -> None:
@@ -270,7 +272,7 @@ def test_what_is_trained_comes_with_a_card_that_explains_it(
     run: Path, which: str, outputs: int
 ) -> None:
     network, card = finished(run, which, note={"licence": "CC-BY-4.0", "figures": {"opm": 2.5}})
-    assert network(torch.zeros(1, 64, 64)).shape == (1, outputs)
+    assert network(torch.zeros(1, 64, 64), torch.ones(1)).shape == (1, outputs)
     assert (card.name, card.outputs, card.size) == (f"run-{which}", outputs, 64)
     assert (card.windows_hu, card.licence, card.recipe) == (((2000, 0),), "CC-BY-4.0", RECIPE)
     assert card.training_range.kernels == ("B30f",)

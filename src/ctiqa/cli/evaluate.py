@@ -87,6 +87,9 @@ def evaluate(
         tuple[float, float],
         typer.Option(help="Width and level in HU that its pixels 0 to 1 stand for."),
     ] = (350.0, 40.0),
+    pixel_mm: Annotated[
+        float, typer.Option(help="Side of its pixels, of which it says nothing.", min=0.1)
+    ] = 0.7,
     split: Annotated[str, typer.Option(help="Split of the corpus to evaluate.")] = "test",
     only: Annotated[
         str, typer.Option(help="Only slices of the corpus whose path starts like this.")
@@ -142,7 +145,9 @@ def evaluate(
             raise typer.BadParameter("goes with a table or a corpus", param_hint="--train")
         if not window[0] > 0:
             raise typer.BadParameter("give the width first, above 0", param_hint="--window")
-        found = _from_challenge(evidence, model, window, device=device, quiet=quiet)
+        found = _from_challenge(
+            evidence, model, window, pixel_mm=pixel_mm, device=device, quiet=quiet
+        )
     elif evidence.is_dir():
         if train is not None:
             raise typer.BadParameter("a corpus brings its own", param_hint="--train")
@@ -228,7 +233,13 @@ def _from_corpus(folder: Path, choice: _Choice) -> _Found:
 
 
 def _from_challenge(
-    folder: Path, model: Path | None, window: tuple[float, float], *, device: str, quiet: bool
+    folder: Path,
+    model: Path | None,
+    window: tuple[float, float],
+    *,
+    pixel_mm: float,
+    device: str,
+    quiet: bool,
 ) -> _Found:
     from ctiqa.cli.console import progress
     from ctiqa.images.window import Window
@@ -239,12 +250,18 @@ def _from_challenge(
     challenge = Challenge.open(folder)
     scorer, shown = Scorer(model, device=device), Window(*window)
     with progress("Scoring", quiet=quiet) as advance:
-        size = scorer.card.size
-        found = gather(challenge, scorer.score_batch, size=size, window=shown, advance=advance)
+        found = gather(
+            *(challenge, scorer.score_batch),
+            size=scorer.card.size,
+            window=shown,
+            pixel_mm=pixel_mm,
+            advance=advance,
+        )
     about = {
         "model": f"{scorer.card.name} {scorer.sha256[:12]}",
         "data set": LDCTIQAC2023,
         "pixels": in_words(shown),
+        "side of a pixel": f"{pixel_mm:g} mm",
     }
     return _Found(Evidence(found.table, None), about, found.refused, found.notes)
 

@@ -1,4 +1,4 @@
-"""Train the quality map of a run's student."""
+"""Train the quality map of a run."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,8 +13,8 @@ __all__ = ["quality_map"]
 
 
 def quality_map(
-    corpus: Annotated[Path, typer.Argument(help="Corpus that the student was trained on.")],
-    run: Annotated[Path, typer.Argument(help="Folder of the run, with its trained student.")],
+    corpus: Annotated[Path, typer.Argument(help="Corpus that the run was trained on.")],
+    run: Annotated[Path, typer.Argument(help="Folder of the run.")],
     *,
     devices: Devices = 1,
     accelerator: Accelerator = "auto",
@@ -22,7 +22,7 @@ def quality_map(
     restart: Restart = False,
     quiet: Quiet = False,
 ) -> None:
-    """Train where a slice loses quality, on top of a student, which stays as it is.
+    """Train the network that says where a slice loses quality, beside those that score.
 
     The next 'ctiqa export' puts the map into the model, and 'ctiqa score --quality-map' draws it.
 
@@ -30,11 +30,10 @@ def quality_map(
     """
     with extra_installed():
         from ctiqa.corpus.store import Corpus
-        from ctiqa.training.distil import student_folder
         from ctiqa.training.quality_map import train_quality_map
         from ctiqa.training.recipe import read_recipe
         from ctiqa.training.teachers import RECIPE
-    read = read_recipe(student_folder(run) / RECIPE)
+    read = read_recipe(run / RECIPE)
     where = Where(run, read.optimiser.precision, accelerator, devices, threads)
     with training(where, quiet=quiet) as (fabric, watch):
         train_quality_map(Corpus.open(corpus), run, fabric=fabric, watch=watch, restart=restart)

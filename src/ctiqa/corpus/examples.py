@@ -14,7 +14,7 @@ from ctiqa.corpus.label import LabelRecipe
 from ctiqa.corpus.store import Corpus
 from ctiqa.images.ct_slice import FloatImage
 
-__all__ = ["Batch", "Draw", "FixedExamples", "FreshExamples", "batches", "turned"]
+__all__ = ["Batch", "Draw", "Example", "FixedExamples", "FreshExamples", "batches", "turned"]
 
 _AnyDraw = TypeVar("_AnyDraw")
 
@@ -24,10 +24,25 @@ Label: TypeAlias = npt.NDArray[np.float32]
 
 
 class Batch(NamedTuple):
-    """Some slices in HU, (N, 512, 512) float32, and labels, (N,) or (N, parts) float32."""
+    """Some slices with their labels.
+
+    Args:
+        hu: (N, 512, 512) float32 in HU.
+        pixel_mm: (N,) float32, the side of a pixel of each.
+        q: (N,) or (N, parts) float32, or (N, cells, cells) where a map is learnt.
+    """
 
     hu: torch.Tensor
+    pixel_mm: torch.Tensor
     q: torch.Tensor
+
+
+class Example(NamedTuple):
+    """One slice in HU, the side of its pixel in mm, and its label."""
+
+    hu: FloatImage
+    pixel_mm: float
+    label: Label
 
 
 class Draw(NamedTuple):
@@ -103,12 +118,13 @@ class FixedExamples:
         return np.asarray(self.corpus.image_labels(index, self.label)[place], np.float32)
 
     @cached_property
-    def _served(self) -> Callable[[Draw], tuple[FloatImage, Label]]:
+    def _served(self) -> Callable[[Draw], Example]:
         pairs = self.pairs
 
-        def example(draw: Draw) -> tuple[FloatImage, Label]:
+        def example(draw: Draw) -> Example:
             pair = pairs[draw.place]
-            return turned(self.corpus.image(*pair), draw.turn), self.label_of(pair)
+            hu = turned(self.corpus.image(*pair), draw.turn)
+            return Example(hu, self.corpus.pixel_mm(pair[0]), self.label_of(pair))
 
         return example
 
@@ -162,20 +178,24 @@ class FreshExamples:
         ]
         yield from batches(draws[rank::world], batch, self._example)
 
-    def _example(self, draw: _FreshDraw) -> tuple[FloatImage, Label]:
+    def _example(self, draw: _FreshDraw) -> Example:
+        hu, label = self._labelled(draw)
+        return Example(turned(hu, draw.turn), self.corpus.pixel_mm(draw.slice), label)
+
+    def _labelled(self, draw: _FreshDraw) -> tuple[FloatImage, Label]:
         settings = self.corpus.settings
         if draw.degraded >= 0:
             place = len(settings.image_doses) + draw.degraded
             label = self.corpus.image_labels(draw.slice, self.label)[place]
             hu = self.corpus.image(draw.slice, place)
-            return turned(hu, draw.turn), np.asarray(label, np.float32)
+            return hu, np.asarray(label, np.float32)
         labels = self.corpus.labels(draw.slice, self.label)
         q = _at_dose(draw.dose, np.array(settings.label_doses), labels)
         hu = self.corpus.image(draw.slice, 0)
         if draw.dose < 1:
             fields = self.corpus.fields(draw.slice)
             hu = hu + _mixed(fields, draw, quantum_fields=settings.quantum_fields)
-        return turned(hu, draw.turn), q
+        return hu, q
 
 
 def _at_dose(dose: float, doses: npt.NDArray[np.float64], labels: npt.NDArray[np.float64]) -> Label:
@@ -209,16 +229,14 @@ def turned(hu: FloatImage, turn: int) -> FloatImage:
 def batches(
     draws: Sequence[_AnyDraw],
     batch: int,
-    example: Callable[[_AnyDraw], tuple[FloatImage, Label]],
+    example: Callable[[_AnyDraw], Example],
 ) -> Iterator[Batch]:
     """Yield batches, the next one made in a thread while this one is used."""
 
     def made(some: Sequence[_AnyDraw]) -> Batch:
-        pairs = [example(draw) for draw in some]
-        return Batch(
-            torch.from_numpy(np.stack([hu for hu, _ in pairs])),
-            torch.from_numpy(np.stack([q for _, q in pairs])),
-        )
+        hu, sides, labels = zip(*map(example, some), strict=True)
+        columns = (np.stack(hu), np.array(sides, np.float32), np.stack(labels))
+        return Batch(*map(torch.from_numpy, columns))
 
     groups = [draws[start : start + batch] for start in range(0, len(draws), batch)]
     with ThreadPoolExecutor(1) as thread:

@@ -19,11 +19,13 @@ class HeldExamples:
     Args:
         source: what is held; its order and its turns stay, to the last bit.
         hu: (images, rows, columns) int16 on the device.
+        pixel_mm: (images,) float32 there.
         q: (images,) or (images, parts) float32 labels there.
     """
 
     source: FixedExamples
     hu: Tensor
+    pixel_mm: Tensor
     q: Tensor
 
     def __len__(self) -> int:
@@ -41,14 +43,14 @@ class HeldExamples:
         """Yield every example once, in order, upright."""
         for start in range(0, len(self.q), batch):
             some = slice(start, start + batch)
-            yield Batch(self.hu[some].float(), self.q[some])
+            yield Batch(self.hu[some].float(), self.pixel_mm[some], self.q[some])
 
     def _batch(self, draws: Sequence[Draw]) -> Batch:
         places = torch.tensor([draw.place for draw in draws])
         at = places.to(self.hu.device, non_blocking=True)
         turns = [draw.turn for draw in draws]
         hu = torch.stack([_turned(*each) for each in zip(self.hu[at], turns, strict=True)])
-        return Batch(hu.float(), self.q[at])
+        return Batch(hu.float(), self.pixel_mm[at], self.q[at])
 
 
 def hold(examples: FixedExamples, device: torch.device) -> HeldExamples:
@@ -59,8 +61,10 @@ def hold(examples: FixedExamples, device: torch.device) -> HeldExamples:
         device: that trains.
     """
     images = [examples.corpus.stored(*pair) for pair in examples.pairs]
-    q = torch.from_numpy(np.stack([examples.label_of(pair) for pair in examples.pairs]))
-    return HeldExamples(examples, torch.from_numpy(np.stack(images)).to(device), q.to(device))
+    sides = [examples.corpus.pixel_mm(index) for index, _ in examples.pairs]
+    labels = [examples.label_of(pair) for pair in examples.pairs]
+    columns = (np.stack(images), np.array(sides, np.float32), np.stack(labels))
+    return HeldExamples(examples, *(torch.from_numpy(each).to(device) for each in columns))
 
 
 def _turned(hu: Tensor, turn: int) -> Tensor:

@@ -5,10 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ctiqa.corpus.examples import Batch, batches, turned
-from ctiqa.corpus.loss_map import LossMap
+from ctiqa.corpus.examples import Batch, Example, batches, turned
 from ctiqa.corpus.store import Corpus
-from ctiqa.images.ct_slice import FloatImage
 
 __all__ = ["MapExamples"]
 
@@ -58,7 +56,8 @@ class MapExamples:
         doses = len(self.corpus.settings.image_doses)
         return doses + len(self.corpus.degraded(index).doses)
 
-    def _example(self, draw: _Draw) -> tuple[FloatImage, LossMap]:
+    def _example(self, draw: _Draw) -> Example:
         index, place, turn = draw
         lost = self.corpus.degraded(index).loss_map(place)
-        return turned(self.corpus.image(index, place), turn), turned(lost, turn)
+        hu = turned(self.corpus.image(index, place), turn)
+        return Example(hu, self.corpus.pixel_mm(index), turned(lost, turn))

@@ -149,6 +149,10 @@ class Corpus:
         image: npt.NDArray[np.int16] = self._pixels(index)[place]
         return image
 
+    def pixel_mm(self, index: int) -> float:
+        """Return the side of a pixel of a slice."""
+        return self.slices[index].facts.pixel_mm
+
     def degraded(self, index: int) -> DegradedImages:
         """Return what 'ctiqa degrade' made of a slice.
 

@@ -11,7 +11,9 @@ from torch.nn import functional
 
 from ctiqa.model.shape import NetworkShape
 
-__all__ = ["Attention", "CnnVit", "NetworkShape", "attention"]
+__all__ = ["Attention", "CnnVit", "NetworkShape", "attention", "octaves"]
+
+USUAL_PIXEL_MM = 0.7
 
 
 class CnnVit(nn.Module):
@@ -33,31 +35,26 @@ class CnnVit(nn.Module):
         self.embed = Patches(shape.down_channels, shape.width, shape.patch, stride=shape.patch)
         self.class_token = nn.Parameter(torch.zeros(1, 1, shape.width))
         self.position = nn.Parameter(torch.empty(1, 1 + shape.patches, shape.width))
+        self.scale = PixelSide(shape.width) if shape.sees_pixel_mm else None
         self.blocks = nn.Sequential(*(Block(shape) for _ in range(shape.depth)))
         self.norm = nn.LayerNorm(shape.width, eps=1e-6)
         self.head = nn.Linear(shape.width, shape.outputs)
         nn.init.normal_(self.position, std=0.02)
         self.apply(_draw)
 
-    def forward(self, hu: Tensor) -> Tensor:
-        """Return (N, K) raw scores of slices in HU, (N, S, S) or larger."""
-        return self.judged(self.maps(hu))
-
-    def maps(self, hu: Tensor) -> Tensor:
-        """Return what the convolutions see of slices in HU, (N, D, M + margins, M + margins)."""
+    def forward(self, hu: Tensor, pixel_mm: Tensor) -> Tensor:
+        """Return (N, K) raw scores of slices in HU, (N, S, S) or larger, with (N,) pixel sides."""
+        first, end = self.shape.crop
         x = self.window(hu)  # (N, C, S, S)
         x = functional.pixel_unshuffle(x, self.shape.unshuffle)  # (N, C u^2, S/u, S/u)
-        seen: Tensor = self.stem(x)  # (N, D, M + margins, M + margins)
-        return seen
-
-    def judged(self, maps: Tensor) -> Tensor:
-        """Return the (N, K) raw scores of such maps."""
-        first, end = self.shape.crop
-        x = maps[:, :, first:end, first:end]  # (N, D, M, M)
+        x = self.stem(x)  # (N, D, M + margins, M + margins)
+        x = x[:, :, first:end, first:end]  # (N, D, M, M)
         x = self.embed(x)  # (N, W, M/patch, M/patch)
         x = x.flatten(2).transpose(1, 2)  # (N, T - 1, W)
         token = self.class_token.expand(x.shape[0], -1, -1)  # (N, 1, W)
         x = torch.cat([token, x], dim=1) + self.position  # (N, T, W)
+        if self.scale is not None:
+            x = x + self.scale(pixel_mm)  # (N, T, W)
         x = self.blocks(x)  # (N, T, W)
         x = self.norm(x[:, 0])  # (N, W): the class token has seen every patch
         scores: Tensor = self.head(x)  # (N, K)
@@ -82,6 +79,30 @@ class Windowing(nn.Module):
             hu = hu[:, first : first + self.size, first : first + self.size]
         channels = [((hu - level) * (2 / width)).clamp(-1, 1) for width, level in self.windows]
         return torch.stack(channels, dim=1)
+
+
+class PixelSide(nn.Linear):
+    """Tell every token the side of the pixel, without which a blur has no size in mm.
+
+    Args:
+        width: of a token.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__(1, width)
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - the name that nn.Linear gives it
+        """Return (N, 1, W) of (N,) sides in mm."""
+        return super().forward(octaves(input)[:, None, None])
+
+
+def octaves(pixel_mm: Tensor) -> Tensor:
+    """Return how far a pixel side lies from that of a usual body scan, in half octaves.
+
+    >>> octaves(torch.tensor([0.7, 1.4])).tolist()
+    [0.0, 2.0]
+    """
+    return 2 * torch.log2(pixel_mm / USUAL_PIXEL_MM)
 
 
 class Patches(nn.Conv2d):

@@ -45,8 +45,8 @@ class Comparator(nn.Module):
         self.network = _from_torchvision(name, shape.outputs)
         _take_channels(self.network, len(shape.windows) * shape.unshuffle**2)
 
-    def forward(self, hu: Tensor) -> Tensor:
-        """Return (N, K) raw scores of (N, S, S) slices in HU."""
+    def forward(self, hu: Tensor, _pixel_mm: Tensor) -> Tensor:
+        """Return (N, K) raw scores of (N, S, S) slices in HU; none of these sees pixel sides."""
         x = self.window(hu)  # (N, C, S, S)
         x = functional.pixel_unshuffle(x, self.shape.unshuffle)  # (N, C u^2, S/u, S/u)
         scores: Tensor = self.network(x)  # (N, K)

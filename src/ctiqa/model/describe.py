@@ -49,21 +49,21 @@ def describe(shape: NetworkShape, comparator: str = "") -> tuple[Step, ...]:
     """
     with torch.device("meta"):
         network = make_network(comparator, shape).eval()
-        run = _Run(network, torch.empty(1, shape.size, shape.size))
+        run = _Run(network, torch.empty(1, shape.size, shape.size), torch.ones(1))
     if isinstance(network, Comparator):
         return (*_entry(run, network), *_layers(run, network.network))
     return (*_entry(run, network), *_steps(run, network))
 
 
-def operations(network: nn.Module, hu: Tensor) -> dict[str, int]:
+def operations(network: nn.Module, *inputs: Tensor) -> dict[str, int]:
     """Return the multiply-accumulate operations of each module by its name; "" is the network.
 
     Args:
         network: any network.
-        hu: what it is run on; on PyTorch's device "meta", nothing is computed.
+        inputs: what it is run on; on PyTorch's device "meta", nothing is computed.
     """
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        network(hu)
+        network(*inputs)
     found = {
         name.partition(".")[2]: sum(counts.values()) // 2
         for name, counts in counter.get_flop_counts().items()
@@ -75,12 +75,12 @@ def operations(network: nn.Module, hu: Tensor) -> dict[str, int]:
 class _Run:
     """A network that one slice has gone through, and what was seen on the way."""
 
-    def __init__(self, network: nn.Module, hu: Tensor) -> None:
+    def __init__(self, network: nn.Module, *inputs: Tensor) -> None:
         self.taken: dict[nn.Module, tuple[int, ...]] = {}
         self.given: dict[nn.Module, tuple[int, ...]] = {}
         for module in network.modules():
             module.register_forward_hook(self._see)
-        counted: Mapping[str, int] = defaultdict(int, operations(network, hu))
+        counted: Mapping[str, int] = defaultdict(int, operations(network, *inputs))
         self.macs = {module: counted[name] for name, module in network.named_modules()}
 
     def _see(self, module: nn.Module, taken: tuple[Any, ...], given: Tensor) -> None:
@@ -120,6 +120,8 @@ def _steps(run: _Run, network: CnnVit) -> Iterator[Step]:
     yield run.step(network.embed, name=f"patches of {shape.patch} x {shape.patch}, linear")
     token = network.class_token.numel() + network.position.numel()
     yield Step("class token in front, sum with positions", run.taken[network.blocks], token)
+    if network.scale is not None:
+        yield run.step(network.scale, name="side of the pixel, linear, added to each token")
     block = network.blocks[0]
     if isinstance(block, Block):
         for part in block.children():

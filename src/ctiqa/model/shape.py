@@ -28,6 +28,8 @@ class NetworkShape:
         depth: transformer blocks.
         heads: of attention.
         mlp: hidden units of a block's perceptron.
+        sees_pixel_mm: whether the network is told the side of the pixel, too; the paper's is not,
+            and judges sharpness in pixels.
         outputs: 1 for a teacher, as many as teachers for a student.
 
     Raises:
@@ -48,6 +50,7 @@ class NetworkShape:
     depth: int = 12
     heads: int = 12
     mlp: int = 3072
+    sees_pixel_mm: bool = False
     outputs: int = 1
 
     def __post_init__(self) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ctiqa.images.ct_slice import FloatImage
+from ctiqa.images.ct_slice import CTSlice
 from ctiqa.images.phantom import chest_slice, ct_noise
 from ctiqa.protocol.laws import Check
 from ctiqa.scoring.scorer import Scorer
@@ -18,18 +18,17 @@ NOISES_HU = (8.0, 16.0, 32.0)
 _TOLERANCE = 1e-3
 
 
-def golden_slices() -> list[FloatImage]:
+def golden_slices() -> list[CTSlice]:
     """Return one synthetic chest slice with three amounts of noise; always the same bytes."""
-    truth = chest_slice(level=0.5, seed=7).hu
-    return [
-        np.asarray(truth + ct_noise(sd_hu=sd_hu, rng=np.random.default_rng(7)), np.float32)
-        for sd_hu in NOISES_HU
-    ]
+    truth = chest_slice(level=0.5, seed=7)
+    noises = (ct_noise(sd_hu=sd_hu, rng=np.random.default_rng(7)) for sd_hu in NOISES_HU)
+    return [truth.with_hu(np.asarray(truth.hu + noise, np.float32)) for noise in noises]
 
 
 def scores_of(scorer: Scorer) -> list[float]:
     """Return the score of each golden slice, not clipped."""
-    return [float(scorer.score_batch(hu[np.newaxis]).mean()) for hu in golden_slices()]
+    batches = ((one.hu[np.newaxis], one.pixel_mm) for one in golden_slices())
+    return [float(scorer.score_batch(*batch).mean()) for batch in batches]
 
 
 def constancy(scorer: Scorer) -> Check:

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from ctiqa.dose.simulate import calibrate
+from ctiqa.dose.simulate import Scan, calibrate
 from ctiqa.errors import ReadError
-from ctiqa.images.ct_slice import CTSlice, FloatImage
+from ctiqa.images.ct_slice import CTSlice
 from ctiqa.images.series import Series
 from ctiqa.images.slice_header import SliceHeader
 from ctiqa.protocol.constancy import constancy
 from ctiqa.protocol.laws import Check, checks
-from ctiqa.protocol.trials import denoisers, tried
+from ctiqa.protocol.trials import Tried, denoisers, tried
 from ctiqa.scoring.applicability import judge
 from ctiqa.scoring.scorer import Scorer
 
@@ -97,13 +97,17 @@ def self_test(
     scans = calibrate(chosen, seed=seed, threads=threads)
     smoothing = denoisers()
 
-    def score(hu: FloatImage) -> float:
-        return float(scorer.score_batch(hu[np.newaxis]).astype(np.float64).mean())
+    def act(place: int, one: CTSlice, scan: Scan) -> Tried:
+        return tried(
+            *(one, scan, lambda hu: _score(scorer, one.with_hu(hu))),
+            seed=seed + place,
+            smoothing=smoothing,
+        )
 
     rows = []
     with ThreadPoolExecutor(threads) as pool:
         running = [
-            pool.submit(tried, one, scan, score, seed=seed + place, smoothing=smoothing)
+            pool.submit(act, place, one, scan)
             for place, (one, scan) in enumerate(zip(chosen, scans, strict=True))
         ]
         for place, future in enumerate(running, start=1):
@@ -112,7 +116,7 @@ def self_test(
     return Certificate(
         checks=(
             *checks(rows),
-            *_neighbours(series, score, scorer.card.size),
+            *_neighbours(series, scorer),
             *_batches(chosen, scorer),
             constancy(scorer),
         ),
@@ -148,9 +152,11 @@ def _loaded(header: SliceHeader, size: int) -> CTSlice:
     return (header if header.size == size else header.fitted(size)).load()
 
 
-def _neighbours(
-    series: Series, score: Callable[[FloatImage], float], size: int
-) -> tuple[Check, ...]:
+def _score(scorer: Scorer, one: CTSlice) -> float:
+    return float(scorer.score_batch(one.hu[np.newaxis], one.pixel_mm).astype(np.float64).mean())
+
+
+def _neighbours(series: Series, scorer: Scorer) -> tuple[Check, ...]:
     """Return how much the score jumps between slices that lie close together."""
     words, tried_words = "agree between neighbours", "slices at most 2 mm apart, 95th percentile"
     close = [
@@ -163,7 +169,7 @@ def _neighbours(
     jumps = []
     for pair in close[:: max(1, len(close) // 24)]:
         try:
-            first, second = (score(_loaded(header, size).hu) for header in pair)
+            first, second = (_score(scorer, _loaded(header, scorer.card.size)) for header in pair)
         except ReadError:
             continue
         jumps.append(abs(first - second))
@@ -174,7 +180,9 @@ def _neighbours(
 def _batches(chosen: Sequence[CTSlice], scorer: Scorer) -> tuple[Check, ...]:
     """Return how much a score depends on the batch in which it is made."""
     hu = np.stack([one.hu for one in chosen])
-    alone = np.concatenate([scorer.score_batch(each[np.newaxis]) for each in hu])
-    figure = float(np.abs(scorer.score_batch(hu) - alone).max())
+    sides = [one.pixel_mm for one in chosen]
+    alone = np.array([_score(scorer, one) for one in chosen])
+    together = scorer.score_batch(hu, sides).astype(np.float64).mean(axis=1)
+    figure = float(np.abs(together - alone).max())
     tried_words = f"alone and {len(hu)} at once, largest difference"
     return (Check("I9", "not depend on the batch", tried_words, figure, 1e-5, at_least=False),)

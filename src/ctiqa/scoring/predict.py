@@ -127,12 +127,14 @@ def _score(batch: list[Waiting], scorer: Scorer) -> list[tuple[Waiting, SliceRes
     """Load, measure, judge and score a few slices."""
     rows: list[SliceResult] = []
     images: list[FloatImage] = []
+    sides: list[float] = []
     for waiting in batch:
         row, hu = _look(waiting, scorer)
         rows.append(row)
         if hu is not None:
             images.append(hu)
-    said = iter(scorer.parts_batch(np.stack(images)) if images else ())
+            sides.append(waiting.header.pixel_mm)
+    said = iter(scorer.parts_batch(np.stack(images), sides) if images else ())
     scored = [
         row if row.status == "not_scored" else _with_score(row, next(said), scorer) for row in rows
     ]

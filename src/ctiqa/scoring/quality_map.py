@@ -68,7 +68,7 @@ def quality_map(ct_slice: CTSlice, scorer: Scorer) -> QualityMap:
     inside, within = _windows(ct_slice.hu.shape, size)
     square = np.full((size, size), AIR_HU, np.float32)
     square[within] = ct_slice.hu[inside]
-    loss = scorer.loss_map(square)
+    loss = scorer.loss_map(square, ct_slice.pixel_mm)
     body = body_mask(ct_slice.hu)
     loss[_share(body, size, size // len(loss)) == 0] = 0
     return QualityMap(loss=loss, size=size, body=body)

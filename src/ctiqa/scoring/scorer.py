@@ -4,9 +4,10 @@ import contextlib
 import hashlib
 import re
 import sys
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,10 @@ from ctiqa.errors import ModelError
 from ctiqa.images.ct_slice import FloatImage
 from ctiqa.scoring.cut_network import cut_network
 
-__all__ = ["Scorer"]
+__all__ = ["PixelSides", "Scorer"]
+
+PixelSides: TypeAlias = float | Sequence[float] | npt.NDArray[np.floating]
+"""Side of a pixel in mm, one number for a batch or one for each of its slices."""
 
 _CARD_KEY = "ctiqa_card"
 _SCORES, _MAP = "scores", "loss_map"
@@ -75,35 +79,37 @@ class Scorer:
             scores_only = cut_network(data, _SCORES)
             self._session = _open(scores_only, name, providers, threads or 0)
 
-    def score_batch(self, hu: FloatImage) -> npt.NDArray[np.float32]:
+    def score_batch(self, hu: FloatImage, pixel_mm: PixelSides) -> npt.NDArray[np.float32]:
         """Return what each member scores each slice, neither averaged nor clipped.
 
         Args:
             hu: (N, size, size) float32 in HU, with the size that the card names.
+            pixel_mm: side of a pixel, of all or of each.
 
         Returns:
             (N, members); the mean over the members, clipped to [0, 1], is the score.
 
         Raises:
-            ValueError: if ``hu`` has another shape or type.
+            ValueError: if ``hu`` has another shape or type, or a side is not above 0.
             ModelError: if the model cannot be run to its end, or returns no numbers.
         """
-        return self.parts_batch(hu)[:, :, 0]
+        return self.parts_batch(hu, pixel_mm)[:, :, 0]
 
-    def parts_batch(self, hu: FloatImage) -> npt.NDArray[np.float32]:
+    def parts_batch(self, hu: FloatImage, pixel_mm: PixelSides) -> npt.NDArray[np.float32]:
         """Return all that the network says of each slice, neither averaged nor clipped.
 
         Args:
             hu: (N, size, size) float32 in HU, with the size that the card names.
+            pixel_mm: side of a pixel, of all or of each.
 
         Returns:
             (N, members, parts), the parts in the order of the card, the score first.
 
         Raises:
-            ValueError: if ``hu`` has another shape or type.
+            ValueError: if ``hu`` has another shape or type, or a side is not above 0.
             ModelError: if the model cannot be run to its end, or returns no numbers.
         """
-        scores = self._run(self._session, _SCORES, hu)
+        scores = self._run(self._session, _SCORES, hu, pixel_mm)
         if scores.shape != (len(hu), self.card.outputs) or not np.isfinite(scores).all():
             raise ModelError(
                 f"the model {self.card.name} returned no scores; its weights are damaged: "
@@ -111,22 +117,23 @@ class Scorer:
             )
         return scores.reshape(len(hu), -1, len(self.card.parts))
 
-    def loss_map(self, hu: FloatImage) -> FloatImage:
+    def loss_map(self, hu: FloatImage, pixel_mm: float) -> FloatImage:
         """Return what is lost of quality in each square cell of a slice: 0 nothing, 1 all.
 
         Args:
             hu: (size, size) float32 in HU, with the size that the card names.
+            pixel_mm: side of its pixel.
 
         Returns:
             (cells, cells) float32 in [0, 1], the cells in rows from the first pixel of the slice;
             those outside the body carry no meaning.
 
         Raises:
-            ValueError: if ``hu`` has another shape or type.
+            ValueError: if ``hu`` has another shape or type, or a side is not above 0.
             ModelError: if the model has no map, cannot be run to its end, or returns no numbers.
         """
         self.check_map()
-        loss = self._run(self._maps, _MAP, hu[np.newaxis])[0]
+        loss = self._run(self._maps, _MAP, hu[np.newaxis], pixel_mm)[0]
         if not np.isfinite(loss).all():
             raise ModelError(
                 f"the model {self.card.name} returned no map; its weights are damaged: "
@@ -147,7 +154,7 @@ class Scorer:
             )
 
     def _run(
-        self, session: ort.InferenceSession, output: str, hu: FloatImage
+        self, session: ort.InferenceSession, output: str, hu: FloatImage, pixel_mm: PixelSides
     ) -> npt.NDArray[np.float32]:
         """Return one output of the network for a batch, once the batch is what it takes."""
         size = self.card.size
@@ -155,8 +162,14 @@ class Scorer:
             raise ValueError(
                 f"a batch is (N, {size}, {size}) float32 in HU, not {hu.shape} {hu.dtype}"
             )
+        sides = np.broadcast_to(np.asarray(pixel_mm, np.float32), len(hu))
+        if not (sides > 0).all():
+            raise ValueError(f"the side of a pixel is above 0 mm, not {sides.min()}")
+        taken = {"hu": hu, "pixel_mm": sides}
         try:
-            (raw,) = session.run([output], {"hu": hu})
+            (raw,) = session.run(
+                [output], {each.name: taken[each.name] for each in session.get_inputs()}
+            )
         except _ENGINE_ERRORS as error:
             raise ModelError(
                 f"the model {self.card.name} failed ({_first_line(error)}); try a smaller batch "
@@ -226,14 +239,14 @@ def _card(session: ort.InferenceSession, name: str) -> Card:
     if text is None:
         raise ModelError(f"{name} carries no card, so it is no model of ctiqa; name another file")
     card = Card.from_json(text)
-    takes = [(each.name, each.type, each.shape[1:]) for each in session.get_inputs()]
+    hu, *told = [(each.name, each.type, each.shape[1:]) for each in session.get_inputs()]
     scores, *others = [(each.name, each.shape[1:]) for each in session.get_outputs()]
     fits = card.parts[:1] == ("score",) and card.outputs % len(card.parts) == 0
-    if (takes, scores, fits and _may_be_map(others, card.size)) != (
-        [("hu", "tensor(float)", [card.size] * 2)],
+    if (hu, scores, fits and _may_be_map(others, card.size)) != (
+        ("hu", "tensor(float)", [card.size] * 2),
         (_SCORES, [card.outputs]),
         True,
-    ):
+    ) or told not in ([], [("pixel_mm", "tensor(float)", [])]):
         raise ModelError(
             f"{name} and its card disagree about what it takes or returns; export it again"
         )

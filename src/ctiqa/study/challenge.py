@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 LDCTIQAC2023 = "ldctiqac2023"
+USUAL_PIXEL_MM = 0.7
 SCALE = (0.0, 4.0)
 
 MAPPED = "model, mapped like the noise"
@@ -108,6 +109,7 @@ def gather(
     *,
     size: int,
     window: Window = SOFT_TISSUE,
+    pixel_mm: float = USUAL_PIXEL_MM,
     advance: Advance = lambda _done, _of: None,
 ) -> Found:
     """Score every image of the challenge, and measure its noise.
@@ -117,6 +119,7 @@ def gather(
         predict: the model.
         size: rows and columns of the slice that it takes.
         window: 0 and 1 of the files are its lower and its upper end.
+        pixel_mm: side of a pixel, of which the files say nothing.
         advance: told how far it is.
 
     Raises:
@@ -132,7 +135,7 @@ def gather(
             refused.append(f"{image.path.name}: {why}")
             continue
         hu = as_hu(unit, window)
-        score.append(float(predict(hu[np.newaxis]).mean(dtype=np.float64)))
+        score.append(float(predict(hu[np.newaxis], pixel_mm).mean(dtype=np.float64)))
         grade.append(image.grade)
         noise_hu.append(global_noise_hu(hu))
         counts += _histogram(unit)

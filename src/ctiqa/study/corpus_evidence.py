@@ -20,6 +20,7 @@ from ctiqa.files import write_whole
 from ctiqa.images.ct_slice import CTSlice, FloatImage, Identity
 from ctiqa.measures.correlation import Column
 from ctiqa.scoring.interval import around
+from ctiqa.scoring.scorer import PixelSides
 from ctiqa.study.baselines import SELF_LABEL, self_label
 from ctiqa.study.chosen import Chosen
 from ctiqa.study.evidence import EvidenceTable, TrainingImages
@@ -28,8 +29,8 @@ from ctiqa.study.niqe import NIQE, niqe_column
 
 __all__ = ["Advance", "Bar", "Chosen", "Evidence", "Predict", "gather", "outputs"]
 
-Predict: TypeAlias = Callable[[FloatImage], npt.NDArray[np.floating]]
-"""Returns the raw outputs, (N, k), of a batch of slices in HU, (N, size, size)."""
+Predict: TypeAlias = Callable[[FloatImage, PixelSides], npt.NDArray[np.floating]]
+"""Returns the raw outputs, (N, k), of (N, size, size) slices in HU with their pixel sides."""
 
 Advance: TypeAlias = Callable[[int, int], None]
 """Told how many steps are done and how many there are."""
@@ -147,7 +148,8 @@ def _outputs(chosen: Chosen, predict: Predict) -> _Steps:
     places = chosen.places
     for start in range(0, len(places), _BATCH):
         batch = places[start : start + _BATCH]
-        said = predict(np.stack([chosen.corpus.image(*place) for place in batch]))
+        sides = [chosen.corpus.pixel_mm(index) for index, _ in batch]
+        said = predict(np.stack([chosen.corpus.image(*place) for place in batch]), sides)
         yield said.astype(np.float64), start + len(batch), len(places)
 
 

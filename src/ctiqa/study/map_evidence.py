@@ -15,8 +15,8 @@ from ctiqa.study.evidence import Names
 
 __all__ = ["GOOD", "Locate", "MapAgreement", "map_agreement"]
 
-Locate: TypeAlias = Callable[[FloatImage], FloatImage]
-"""Returns the loss in each cell of a slice in HU."""
+Locate: TypeAlias = Callable[[FloatImage, float], FloatImage]
+"""Returns the loss in each cell of a slice in HU, whose pixel has that side in mm."""
 
 GOOD = 0.8
 """Rank correlation that a map is to reach within an image."""
@@ -65,7 +65,8 @@ def map_agreement(
             if body.sum() < _FEWEST_CELLS:
                 found.append(np.nan)
             else:
-                ours = locate(chosen.corpus.image(index, place))
+                hu = chosen.corpus.image(index, place)
+                ours = locate(hu, chosen.corpus.pixel_mm(index))
                 found.append(agreement(ours[body].astype(float), label[body].astype(float)).srocc)
             advance(done, len(places))
     within = np.array(found)

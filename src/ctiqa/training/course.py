@@ -8,7 +8,7 @@ from typing import Literal, Protocol, TypeAlias
 import torch
 from torch import Tensor
 
-from ctiqa.corpus.examples import FixedExamples, FreshExamples
+from ctiqa.corpus.examples import Batch, FixedExamples, FreshExamples
 from ctiqa.corpus.held import hold
 from ctiqa.corpus.split import folds
 from ctiqa.corpus.store import Corpus
@@ -18,7 +18,6 @@ from ctiqa.training.plans import ExamplePlan, OptimiserPlan
 from ctiqa.training.recipe import Recipe
 
 __all__ = [
-    "Batch",
     "Course",
     "Examples",
     "Images",
@@ -33,18 +32,6 @@ Keep: TypeAlias = Literal["best", "last"]
 
 Row: TypeAlias = dict[str, float]
 """What is recorded of one epoch, by the name of the column."""
-
-
-class Batch(Protocol):
-    """Slices and their labels."""
-
-    @property
-    def hu(self) -> Tensor:
-        """(N, 512, 512) float32 in HU."""
-
-    @property
-    def q(self) -> Tensor:
-        """(N,) or (N, parts) float32 labels."""
 
 
 class Examples(Protocol):
@@ -90,7 +77,7 @@ class Course:
         folder: receives checkpoint.safetensors, weights.safetensors and history.csv.
         train: what it learns from.
         check: fixed images that are judged after every epoch.
-        objective: the cost of (N, outputs) scores of (N, 512, 512) slices in HU with their labels.
+        objective: the cost of (N, outputs) scores of a batch.
         plan: AdamW, schedule and precision.
         seed: of the examples.
         keep: epoch whose weights are kept: "best" signed OPM on ``check``, lower MAE where equal,
@@ -101,7 +88,7 @@ class Course:
     folder: Path
     train: Examples
     check: Images
-    objective: Callable[[Tensor, Tensor, Tensor], Cost]
+    objective: Callable[[Tensor, Batch], Cost]
     plan: OptimiserPlan
     seed: int
     keep: Keep = "best"

@@ -8,6 +8,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from ctiqa.corpus.examples import Batch
 from ctiqa.corpus.store import Corpus
 from ctiqa.training.course import Course, Watch, share_for
 from ctiqa.training.loop import fit
@@ -87,11 +88,11 @@ def distil(
             list(ensemble.members), [known.setdefault(folder, {}) for folder in folders]
         )
 
-    def objective(scores: Tensor, hu: Tensor, q: Tensor) -> Cost:
+    def objective(scores: Tensor, batch: Batch) -> Cost:
         with torch.inference_mode(), fabric.autocast():
-            taught = teachers(hu).float()
+            taught = teachers(batch.hu, batch.pixel_mm).float()
         # A tensor of inference mode cannot take part in a gradient; its copy can.
-        return student_loss(scores, taught.clone(), q, recipe.loss, plan.distillation)
+        return student_loss(scores, taught.clone(), batch.q, recipe.loss, plan.distillation)
 
     share = share_for(
         corpus,

@@ -11,10 +11,10 @@ from torch import nn
 
 from ctiqa.card import Card
 from ctiqa.errors import ModelError, RecipeError
-from ctiqa.model.map_head import Mapped
+from ctiqa.model.map_network import Mapped
 from ctiqa.training.checkpoint import WEIGHTS, load_weights
 from ctiqa.training.distil import student_folder
-from ctiqa.training.quality_map import student_with_map
+from ctiqa.training.quality_map import trained_map
 from ctiqa.training.recipe import Recipe, read_recipe
 from ctiqa.training.teachers import RECIPE, RESULT, load_teachers, new_network, teacher_folder
 
@@ -48,18 +48,17 @@ def finished(run: Path, which: str, *, note: Mapping[str, Any]) -> Finished:
     folder = student_folder(run) if which == "student" else run / which
     if which == "ensemble":
         results = [_result(one) for one in teachers]
-        network: nn.Module = load_teachers(run, recipe)
-        return Finished(network, _card(run, which, recipe, results, note))
+        return Finished(load_teachers(run, recipe), _card(run, which, recipe, results, note))
     if which != "student" and folder not in teachers:
         names = ", ".join(["student", "ensemble", *(one.name for one in teachers)])
         raise ModelError(f"a run holds no {which!r}; choose one of {names}")
     results = [_result(one) for one in ([*teachers, folder] if which == "student" else [folder])]
     recipe = read_recipe(folder / RECIPE)
     card = _card(run, which, recipe, results, note)
-    if which == "student" and (mapped := student_with_map(run)) is not None:
-        return Finished(Mapped(mapped).eval(), card)
-    network = new_network(recipe, seed=0, members=_members(recipe, which))
+    network: nn.Module = new_network(recipe, seed=0, members=_members(recipe, which))
     load_weights(network, folder / WEIGHTS)
+    if which == "student" and (where := trained_map(run)) is not None:
+        network = Mapped(network, where)
     return Finished(network.eval(), card)
 
 

@@ -42,7 +42,7 @@ def predict(
     scores, labels = [], []
     for each in images.in_order(batch=batch):
         with fabric.autocast():
-            scored = network(fabric.to_device(each.hu))
+            scored = network(fabric.to_device(each.hu), fabric.to_device(each.pixel_mm))
         outputs, q = parted(scored.float(), each.q)
         scores.append(outputs[:, :, 0].mean(dim=1).cpu())
         labels.append(q[:, 0].cpu())

@@ -15,6 +15,7 @@ from lightning_fabric.plugins import MixedPrecision
 from torch import Tensor, nn
 from torch.optim import AdamW
 
+from ctiqa.corpus.examples import Batch
 from ctiqa.errors import CorpusError, CtiqaError
 from ctiqa.training.checkpoint import Checkpoint
 from ctiqa.training.course import Course, Row, Watch
@@ -84,7 +85,7 @@ def fit(
 
     Args:
         fabric: from :func:`make_fabric`.
-        network: (N, 512, 512) HU to (N, K) scores, its first weights drawn.
+        network: (N, 512, 512) HU and (N,) pixel sides to (N, K) scores, its first weights drawn.
         course: what is taught.
         watch: is told how it goes.
         judge: what is recorded of every epoch.
@@ -167,8 +168,8 @@ def _epoch(taught: _Taught, course: Course, epoch: int, watch: Watch) -> Row:
         lr = learning_rate(step, steps=steps * plan.epochs, plan=plan)
         for group in stepper.param_groups:
             group["lr"] = lr
-        hu, q = fabric.to_device(batch.hu), fabric.to_device(batch.q)
-        cost = course.objective(model(hu), hu, q)
+        here = Batch(*map(fabric.to_device, batch))
+        cost = course.objective(model(here.hu, here.pixel_mm), here)
         fabric.backward(cost.total)
         if plan.clip_norm:
             fabric.clip_gradients(model, stepper, max_norm=plan.clip_norm, error_if_nonfinite=False)

@@ -1,7 +1,5 @@
-"""Train the head that says where a slice loses quality, on top of a student."""
+"""Train the network that says where a slice loses quality."""
 
-import hashlib
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,44 +8,42 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from ctiqa.corpus.examples import Batch
 from ctiqa.corpus.loss_map import CELLS
 from ctiqa.corpus.map_examples import MapExamples
 from ctiqa.corpus.split import folds
 from ctiqa.corpus.store import Corpus
-from ctiqa.errors import CorpusError, ModelError, RecipeError
+from ctiqa.errors import CorpusError
 from ctiqa.measures.agreement import agreement
-from ctiqa.model.cnn_vit import CnnVit
-from ctiqa.model.map_head import MapLearner
+from ctiqa.model.map_network import MapNetwork
 from ctiqa.training.checkpoint import WEIGHTS, load_weights
 from ctiqa.training.course import Course, Images, Row, Share, Watch
-from ctiqa.training.distil import student_folder
 from ctiqa.training.judge import figures
 from ctiqa.training.loop import fit
 from ctiqa.training.losses import Cost
 from ctiqa.training.recipe import Recipe, read_recipe
-from ctiqa.training.teachers import RECIPE, RESULT, begin, new_network, origin, report
+from ctiqa.training.teachers import RECIPE, RESULT, begin, origin, report
 
-__all__ = ["map_folder", "student_with_map", "train_quality_map"]
+__all__ = ["map_folder", "train_quality_map", "trained_map"]
 
 _FEWEST_CELLS = 10
 
 
 def map_folder(run: Path) -> Path:
-    """Return where the head lies in the folder of its run."""
+    """Return where the map lies in the folder of its run."""
     return run / "quality-map"
 
 
 def train_quality_map(
     corpus: Corpus, run: Path, *, fabric: Fabric, watch: Watch, restart: bool = False
 ) -> None:
-    """Train the head of a run's student, going on where it stopped; the student stays as it is.
+    """Train the map of a run, going on where it stopped.
 
-    The first part of the training patients is left out, and the head is checked on it; the student
-    beneath has seen these patients, so that only the test patients tell what the map is worth.
+    The first part of the training patients is left out, and the map is checked on it.
 
     Args:
         corpus: open and degraded; only split "train" is used.
-        run: folder with the trained student.
+        run: folder that 'ctiqa train' began.
         fabric: launched.
         watch: is told how it goes.
         restart: begin anew instead of going on.
@@ -55,7 +51,7 @@ def train_quality_map(
     Raises:
         CtiqaError: in words for a person, whatever stands in the way.
     """
-    both, recipe = _untrained(run)
+    recipe = read_recipe(run / RECIPE)
     plan = recipe.quality_map
     share = _share(corpus, recipe)
     folder = map_folder(run)
@@ -64,49 +60,34 @@ def train_quality_map(
         folder=folder,
         train=share.train,
         check=share.check,
-        objective=lambda lost, _, label: _cost(lost, label, recipe),
+        objective=lambda lost, batch: _cost(lost, batch.q, recipe),
         plan=replace(recipe.optimiser, epochs=plan.epochs, lr=plan.lr, lr_min=min(1e-6, plan.lr)),
         seed=plan.seed,
         keep="last",
-        origin={**origin(corpus), "student": _sha256(student_folder(run) / WEIGHTS)},
+        origin=origin(corpus),
     )
-    rows = fit(fabric, both, course, watch, judge=_judged)
+    rows = fit(fabric, _drawn(recipe), course, watch, judge=_judged)
     if fabric.is_global_zero:
         report(course, share, rows, corpus, fabric)
 
 
-def student_with_map(run: Path) -> MapLearner | None:
-    """Return the student of a run with its trained head; None where nobody trained one.
+def trained_map(run: Path) -> MapNetwork | None:
+    """Return the trained map of a run, in evaluation mode; None where nobody trained one.
 
     Raises:
-        ModelError: if the head was trained on top of another student than is there now.
+        ModelError: if its weights cannot be read.
     """
     folder = map_folder(run)
     if not (folder / RESULT).exists():
         return None
-    both, _ = _untrained(run)
-    known = json.loads((folder / RESULT).read_text(encoding="utf-8"))["student"]
-    if known != _sha256(student_folder(run) / WEIGHTS):
-        raise ModelError(
-            f"{folder} was trained on top of another student; give 'ctiqa quality-map' again with "
-            "--restart, or delete the folder"
-        )
-    load_weights(both, folder / WEIGHTS)
-    return both.eval()
+    network = _drawn(read_recipe(folder / RECIPE))
+    load_weights(network, folder / WEIGHTS)
+    return network.eval()
 
 
-def _untrained(run: Path) -> tuple[MapLearner, Recipe]:
-    """Return the student of a run with a head that is drawn, and its recipe."""
-    folder = student_folder(run)
-    if not (folder / RESULT).exists():
-        raise ModelError(f"{folder} is not trained to the end; train it by 'ctiqa distil'")
-    recipe = read_recipe(folder / RECIPE)
-    plan = recipe.quality_map
-    student = new_network(recipe, seed=plan.seed, members=recipe.student.outputs)
-    if not isinstance(student, CnnVit):
-        raise RecipeError(f"{folder} is no CNN-ViT, and only that has a quality map")
-    load_weights(student, folder / WEIGHTS)
-    return MapLearner(student, cells=CELLS, filters=plan.filters), recipe
+def _drawn(recipe: Recipe) -> MapNetwork:
+    torch.manual_seed(recipe.quality_map.seed)
+    return MapNetwork(recipe.network, cells=CELLS, filters=recipe.quality_map.filters)
 
 
 def _share(corpus: Corpus, recipe: Recipe) -> Share:
@@ -137,7 +118,8 @@ def _judged(fabric: Fabric, network: nn.Module, images: Images, batch: int) -> R
     ours, labels, within = [], [], []
     for each in images.in_order(batch=batch):
         with fabric.autocast():
-            lost = network(fabric.to_device(each.hu)).float().cpu().double().numpy()
+            here = Batch(*map(fabric.to_device, each))
+            lost = network(here.hu, here.pixel_mm).float().cpu().double().numpy()
         for one, label in zip(lost, each.q.double().numpy(), strict=True):
             body = ~np.isnan(label)
             if body.sum() < _FEWEST_CELLS:
@@ -149,7 +131,3 @@ def _judged(fabric: Fabric, network: nn.Module, images: Images, batch: int) -> R
         raise CorpusError("there is no slice with a body to check on; give a corpus with more")
     row = figures(np.concatenate(ours), np.concatenate(labels))
     return {**row, "slice_srocc": float(np.median(within))}
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

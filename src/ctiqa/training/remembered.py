@@ -20,7 +20,7 @@ class Remembered(nn.Module):
     teachers; then most of what distilling costs is what the teachers said before.
 
     Args:
-        members: in evaluation mode, (N, S, S) HU to (N, P) outputs.
+        members: in evaluation mode, (N, S, S) HU and (N,) pixel sides to (N, P) outputs.
         memories: of each member; filled here, and may be shared with others.
     """
 
@@ -29,20 +29,22 @@ class Remembered(nn.Module):
         self.members = nn.ModuleList(members)
         self._memories = memories
 
-    def forward(self, hu: Tensor) -> Tensor:
+    def forward(self, hu: Tensor, pixel_mm: Tensor) -> Tensor:
         """Return (N, members P) float32 outputs of (N, S, S) slices in HU."""
         keys = [
             hashlib.blake2b(image.numpy(), digest_size=16).digest() for image in hu.contiguous()
         ]
         pairs = zip(self.members, self._memories, strict=True)
-        return torch.cat([torch.tensor(_recalled(*pair, hu, keys)) for pair in pairs], dim=1)
+        return torch.cat(
+            [torch.tensor(_recalled(*pair, hu, pixel_mm, keys)) for pair in pairs], dim=1
+        )
 
 
 def _recalled(
-    member: nn.Module, memory: Memory, hu: Tensor, keys: Sequence[bytes]
+    member: nn.Module, memory: Memory, hu: Tensor, pixel_mm: Tensor, keys: Sequence[bytes]
 ) -> Sequence[Sequence[float]]:
     new = [at for at, key in enumerate(keys) if key not in memory]
     if new:
-        outputs: Sequence[Sequence[float]] = member(hu[new]).float().tolist()
+        outputs: Sequence[Sequence[float]] = member(hu[new], pixel_mm[new]).float().tolist()
         memory.update({keys[at]: each for at, each in zip(new, outputs, strict=True)})
     return [memory[key] for key in keys]

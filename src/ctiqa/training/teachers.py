@@ -53,9 +53,9 @@ class Ensemble(nn.Module):
         """The first of them."""
         return self.members[0]
 
-    def forward(self, hu: torch.Tensor) -> torch.Tensor:
+    def forward(self, hu: torch.Tensor, pixel_mm: torch.Tensor) -> torch.Tensor:
         """Return (N, K P) outputs of (N, 512, 512) slices in HU, member by member."""
-        return torch.cat([member(hu) for member in self.members], dim=1)
+        return torch.cat([member(hu, pixel_mm) for member in self.members], dim=1)
 
 
 def teacher_folder(run: Path, member: int) -> Path:
@@ -134,7 +134,7 @@ def train_teachers(
             folder=folder,
             train=share.train,
             check=share.check,
-            objective=lambda scores, _, q: Cost(label_loss(scores, q, recipe.loss)),
+            objective=lambda scores, batch: Cost(label_loss(scores, batch.q, recipe.loss)),
             plan=recipe.optimiser,
             seed=seed,
             keep="last" if plan.select == "last" else "best",
