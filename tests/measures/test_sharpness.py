@@ -37,6 +37,15 @@ def test_blur_of_a_chest_adds_in_squares() -> None:
     assert after == pytest.approx(math.hypot(before, 0.75), rel=0.1)
 
 
+def test_skin_that_leans_along_the_table_does_not_count_as_blur() -> None:
+    sharp, leaning = disc(0.5, pixel_mm=0.7), disc(1.5, pixel_mm=0.7)
+    place = np.indices(sharp.shape) - 255.5
+    angle = np.arctan2(place[0], place[1])
+    mixed = np.where(np.abs(angle) < np.pi * 0.4, leaning, sharp)  # 40 % of the outline
+    found = edge_sigma_mm(mixed, pixel_mm=0.7)
+    assert found == pytest.approx(edge_sigma_mm(sharp, pixel_mm=0.7), rel=0.07)
+
+
 def test_turning_the_slice_changes_nothing() -> None:
     hu = chest_slice(level=0.5).hu
     turned = edge_sigma_mm(np.rot90(hu).copy(), pixel_mm=0.75)

@@ -1,6 +1,6 @@
 """Resolution seen at the patient's own edges."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,8 +24,13 @@ _AIR_MM = 3.5
 _FEWEST_PROFILES = 40
 # An edge has four unknowns; of coarse pixels so few reach into skin that fat has not begun.
 _FEWEST_POINTS = 4
+_SECTORS = 24
+_FEWEST_IN_SECTOR = 8
+_FEWEST_SECTORS = 4
 
 Numbers = npt.NDArray[np.float64]
+
+_GRID_PX = np.arange(-_REACH_PX / 2, _REACH_PX / 2 + _STEP_PX / 2, _STEP_PX)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,41 +51,23 @@ class EdgeSpread:
 def edge_spread(hu: FloatImage, *, pixel_mm: float) -> EdgeSpread | None:
     """Return the profile from air into skin; None with too little of a clean edge.
 
-    Profiles run along the normals of the outline, each aligned at its own crossing of -500 HU, so
-    that no noise in the outline widens the edge. Those that meet table or clothing are left out.
-
     Args:
         hu: (rows, columns) in HU.
         pixel_mm: side of the pixel in mm.
     """
-    body = body_mask(hu)
-    if not body.any():
-        return None
-    rows, columns, down, right = _outline(hu, body)
-    offset = np.arange(-_REACH_PX, _REACH_PX + _STEP_PX / 2, _STEP_PX)
-    places = np.stack(
-        [rows[:, None] + down[:, None] * offset, columns[:, None] + right[:, None] * offset]
-    )
-    inside = ((places >= 0) & (places <= np.array(hu.shape)[:, None, None] - 1)).all(axis=(0, 2))
-    profiles = ndimage.map_coordinates(hu, places[:, inside], order=3, mode="nearest")
-    aligned = _aligned(profiles, offset)
-    grid = np.arange(-_REACH_PX / 2, _REACH_PX / 2 + _STEP_PX / 2, _STEP_PX)
-    clean = [
-        np.interp(grid + edge, offset, profile)
-        for profile, edge in aligned
-        if abs(edge) <= _REACH_PX / 2
-        and _is_skin(profile[offset < edge - 2.5], profile[offset > edge + 2.5])
-    ]
+    clean, _ = _clean_profiles(hu)
     if len(clean) < _FEWEST_PROFILES:
         return None
-    return EdgeSpread(grid * pixel_mm, np.median(clean, axis=0), len(clean))
+    return EdgeSpread(_GRID_PX * pixel_mm, np.median(clean, axis=0), len(clean))
 
 
 def edge_sigma_mm(hu: FloatImage, *, pixel_mm: float) -> float:
     """Return the standard deviation of the Gaussian that blurs the skin as the slice does, in mm.
 
     After Sanders et al., Med Phys 43, 2016, 5330 (doi 10.1118/1.4961984): the edge spread at the
-    patient's outline. The fit uses air and the first millimetre of skin, since fat follows.
+    patient's outline. The fit uses air and the first millimetre of skin, since fat follows. Skin
+    that leans along the table looks blurred, the more the thicker the slice; so each sector of the
+    outline is fitted by itself and the median over the sectors counts.
 
     Args:
         hu: (rows, columns) in HU.
@@ -90,20 +77,36 @@ def edge_sigma_mm(hu: FloatImage, *, pixel_mm: float) -> float:
         The standard deviation in mm, that of the pixel included; NaN where too little of a clean
         edge shows.
     """
-    spread = edge_spread(hu, pixel_mm=pixel_mm)
-    if spread is None:
+    clean, sector = _clean_profiles(hu)
+    if len(clean) < _FEWEST_PROFILES:
         return float("nan")
-    near = (spread.distance_mm > -_AIR_MM) & (spread.distance_mm < _SKIN_MM)
-    x, y = spread.distance_mm[near], spread.hu[near]
-    if len(x) < _FEWEST_POINTS:
+    groups = [clean[sector == each] for each in range(_SECTORS)]
+    fitted = np.array(
+        [
+            _fitted_sigma(_GRID_PX * pixel_mm, np.median(group, axis=0))
+            for group in groups
+            if len(group) >= _FEWEST_IN_SECTOR
+        ]
+    )
+    known = fitted[np.isfinite(fitted)]
+    return float(np.median(known)) if known.size >= _FEWEST_SECTORS else float("nan")
+
+
+def _fitted_sigma(distance_mm: Numbers, hu: Numbers) -> float:
+    """Return the blur of one profile; NaN where no Gaussian edge fits."""
+    near = (distance_mm > -_AIR_MM) & (distance_mm < _SKIN_MM)
+    if near.sum() < _FEWEST_POINTS:
         return float("nan")
 
     def edge(x: Numbers, air: float, step: float, middle: float, sigma: float) -> Numbers:
         return np.asarray(air + step * special.ndtr((x - middle) / sigma))
 
+    start = (-1000.0, 1000.0, 0.0, 0.6)
     try:
-        (*_, sigma), _ = optimize.curve_fit(edge, x, y, p0=(-1000.0, 1000.0, 0.0, 0.6), maxfev=2000)
-    except RuntimeError:  # no Gaussian edge fits
+        (*_, sigma), _ = optimize.curve_fit(
+            edge, distance_mm[near], hu[near], p0=start, maxfev=2000
+        )
+    except RuntimeError:
         return float("nan")
     return float(abs(sigma))
 
@@ -122,6 +125,34 @@ def f50_per_mm(sigma_mm: float) -> float:
     0.375
     """
     return float(np.sqrt(np.log(2) / 2) / (np.pi * sigma_mm))
+
+
+def _clean_profiles(hu: FloatImage) -> tuple[Numbers, npt.NDArray[np.intp]]:
+    """Return profiles across the skin on :data:`_GRID_PX`, and in which sector each lies.
+
+    They run along the normals of the outline, each aligned at its own crossing of -500 HU, so that
+    no noise in the outline widens the edge. Those that meet table or clothing are left out.
+    """
+    body = body_mask(hu)
+    if not body.any():
+        return np.empty((0, len(_GRID_PX))), np.empty(0, np.intp)
+    rows, columns, down, right = _outline(hu, body)
+    offset = np.arange(-_REACH_PX, _REACH_PX + _STEP_PX / 2, _STEP_PX)
+    places = np.stack(
+        [rows[:, None] + down[:, None] * offset, columns[:, None] + right[:, None] * offset]
+    )
+    inside = ((places >= 0) & (places <= np.array(hu.shape)[:, None, None] - 1)).all(axis=(0, 2))
+    profiles = ndimage.map_coordinates(hu, places[:, inside], order=3, mode="nearest")
+    turns = np.arctan2(down[inside], right[inside]) / (2 * np.pi) % 1
+    found = [
+        (np.interp(_GRID_PX + edge, offset, profile), turn)
+        for profile, edge, turn in _aligned(profiles, turns, offset)
+        if abs(edge) <= _REACH_PX / 2
+        and _is_skin(profile[offset < edge - 2.5], profile[offset > edge + 2.5])
+    ]
+    clean = np.array([profile for profile, _ in found]).reshape(-1, len(_GRID_PX))
+    sector = np.array([turn for _, turn in found]) * _SECTORS
+    return clean, sector.astype(np.intp) % _SECTORS
 
 
 def _outline(hu: FloatImage, body: Mask) -> tuple[Numbers, Numbers, Numbers, Numbers]:
@@ -144,16 +175,16 @@ def _outline(hu: FloatImage, body: Mask) -> tuple[Numbers, Numbers, Numbers, Num
     return points[0], points[1], down / length, right / length
 
 
-def _aligned(profiles: FloatImage, offset: Numbers) -> list[tuple[Numbers, float]]:
-    """Return each profile with the place of its crossing nearest to the middle, if it has one."""
-    found = []
-    for profile in profiles.astype(np.float64):
+def _aligned(
+    profiles: FloatImage, turns: Numbers, offset: Numbers
+) -> Iterator[tuple[Numbers, float, float]]:
+    """Yield each profile with its crossing nearest to the middle, if it has one, and its turn."""
+    for profile, turn in zip(profiles.astype(np.float64), turns, strict=True):
         rising = np.flatnonzero((profile[:-1] < _EDGE_HU) & (profile[1:] >= _EDGE_HU))
         if rising.size:
             at = rising[np.abs(offset[rising]).argmin()]
             share = (_EDGE_HU - profile[at]) / (profile[at + 1] - profile[at])
-            found.append((profile, float(offset[at] + share * _STEP_PX)))
-    return found
+            yield profile, float(offset[at] + share * _STEP_PX), float(turn)
 
 
 def _is_skin(before: Numbers, behind: Numbers) -> bool:
