@@ -43,7 +43,7 @@ def test_skin_that_leans_along_the_table_does_not_count_as_blur() -> None:
     angle = np.arctan2(place[0], place[1])
     mixed = np.where(np.abs(angle) < np.pi * 0.4, leaning, sharp)  # 40 % of the outline
     found = edge_sigma_mm(mixed, pixel_mm=0.7)
-    assert found == pytest.approx(edge_sigma_mm(sharp, pixel_mm=0.7), rel=0.07)
+    assert found == pytest.approx(edge_sigma_mm(sharp, pixel_mm=0.7), rel=0.01)
 
 
 def test_turning_the_slice_changes_nothing() -> None:

@@ -10,7 +10,7 @@ from ctiqa.measures.appearance import Appearance
 from ctiqa.measures.body import body_mask
 from ctiqa.measures.global_noise import soft_tissue
 from ctiqa.measures.sharpness import edge_sigma_mm
-from ctiqa.measures.texture import noise_frequency_per_mm, skin_sigma_mm
+from ctiqa.measures.texture import noise_frequency_per_mm, noise_sigma_mm, skin_sigma_mm
 
 PIXEL_MM = 0.7
 EVERYWHERE: Mask = np.ones((512, 512), bool)
@@ -25,6 +25,7 @@ def fbp_noise(sigma_mm: float) -> FloatImage:
     line = np.fft.fftfreq(512, PIXEL_MM)
     frequency = np.hypot(line, line[:, None])
     amplitude = np.sqrt(frequency) * np.exp(-((2 * np.pi * sigma_mm * frequency) ** 2) / 2)
+    amplitude[frequency * PIXEL_MM > 0.5] = 0
     field = np.fft.ifft2(np.fft.fft2(white(1)) * amplitude).real
     return np.asarray(field * (15 / field.std()), np.float32)
 
@@ -39,6 +40,20 @@ def test_white_noise_has_the_frequency_of_its_differences() -> None:
     expected = 1 / np.pi / PIXEL_MM
     found = noise_frequency_per_mm(white(), EVERYWHERE, pixel_mm=PIXEL_MM)
     assert found == pytest.approx(expected, rel=0.03)
+
+
+@pytest.mark.parametrize("sigma_mm", [0.3, 0.45, 0.6, 0.8])
+def test_the_kernel_is_read_off_its_noise_within_10_percent(sigma_mm: float) -> None:
+    # The calmer half of the blocks is calmer by chance, which reads noise as finer than it is.
+    frequency = noise_frequency_per_mm(fbp_noise(sigma_mm), EVERYWHERE, pixel_mm=PIXEL_MM)
+    found = noise_sigma_mm(frequency, pixel_mm=PIXEL_MM)
+    assert found == pytest.approx(sigma_mm, rel=0.1)
+
+
+def test_noise_finer_than_that_of_the_ramp_tells_no_blur() -> None:
+    frequency = noise_frequency_per_mm(white(), EVERYWHERE, pixel_mm=PIXEL_MM)
+    assert noise_sigma_mm(frequency, pixel_mm=PIXEL_MM) == 0
+    assert np.isnan(noise_sigma_mm(float("nan"), pixel_mm=PIXEL_MM))
 
 
 def test_the_frequency_of_noise_does_not_depend_on_how_much_of_it_there_is() -> None:

@@ -21,14 +21,19 @@ from ctiqa.dose.simulate import lower_dose
 from ctiqa.errors import CorpusError
 from ctiqa.files import write_whole
 from ctiqa.images.ct_slice import FloatImage
+from ctiqa.measures.global_noise import soft_tissue
 from ctiqa.measures.sharpness import series_sigma_mm
+from ctiqa.measures.texture import noise_frequency_per_mm, noise_sigma_mm
 
 __all__ = ["USUAL_SIGMA_MM", "degrade_corpus", "resolution_mm"]
 
-USUAL_SIGMA_MM = 0.65
-"""Resolution of a series that shows no clean edge: that of most body kernels."""
+USUAL_SIGMA_MM = 0.6
+"""Resolution of a series that shows neither noise nor a clean edge: that of most body kernels."""
 
-_SLICES_FOR_EDGES = 8
+_APERTURE_MM = 0.41
+"""Blur of focal spot and detector, which signal passes and noise does not (decision 011)."""
+
+_SLICES_SEEN = 8
 
 Progress = Callable[[int, int], None]
 """Called with (done, of)."""
@@ -117,12 +122,22 @@ def _resolutions(corpus: Corpus, folder: Path) -> list[tuple[Sequence[int], floa
 
 
 def resolution_mm(corpus: Corpus, indices: Sequence[int]) -> float:
-    """Return the resolution of one series, from some of its slices; the usual where none shows."""
-    seen = indices[:: max(1, len(indices) // _SLICES_FOR_EDGES)]
-    sigma_mm = series_sigma_mm(
-        (corpus.image(at, 0), corpus.slices[at].facts.pixel_mm) for at in seen
-    )
+    """Return the resolution of one series, as a Gaussian, from some of its slices.
+
+    The grain of the noise tells the kernel, even in a single slice; where too little flat tissue
+    shows any, the patient's edges tell it; else it is the usual one.
+    """
+    seen = indices[:: max(1, len(indices) // _SLICES_SEEN)]
+    kernels = [_kernel_mm(corpus.image(at, 0), corpus.pixel_mm(at)) for at in seen]
+    if np.isfinite(kernels).any():
+        return float(np.hypot(np.nanmedian(kernels), _APERTURE_MM))
+    sigma_mm = series_sigma_mm((corpus.image(at, 0), corpus.pixel_mm(at)) for at in seen)
     return sigma_mm if np.isfinite(sigma_mm) else USUAL_SIGMA_MM
+
+
+def _kernel_mm(hu: FloatImage, pixel_mm: float) -> float:
+    frequency = noise_frequency_per_mm(hu, soft_tissue(hu), pixel_mm=pixel_mm)
+    return noise_sigma_mm(frequency, pixel_mm=pixel_mm)
 
 
 def _alone(corpus: Corpus, index: int) -> Corpus:

@@ -98,17 +98,14 @@ def _fitted_sigma(distance_mm: Numbers, hu: Numbers) -> float:
     if near.sum() < _FEWEST_POINTS:
         return float("nan")
 
-    def edge(x: Numbers, air: float, step: float, middle: float, sigma: float) -> Numbers:
-        return np.asarray(air + step * special.ndtr((x - middle) / sigma))
+    x, y = distance_mm[near], hu[near]
 
-    start = (-1000.0, 1000.0, 0.0, 0.6)
-    try:
-        (*_, sigma), _ = optimize.curve_fit(
-            edge, distance_mm[near], hu[near], p0=start, maxfev=2000
-        )
-    except RuntimeError:
-        return float("nan")
-    return float(abs(sigma))
+    def misfit(edge: Numbers) -> Numbers:
+        air, step, middle, sigma = edge
+        return np.asarray(air + step * special.ndtr((x - middle) / sigma) - y)
+
+    found = optimize.least_squares(misfit, (-1000.0, 1000.0, 0.0, 0.6), method="lm", max_nfev=2000)
+    return float(abs(found.x[3])) if found.success else float("nan")
 
 
 def series_sigma_mm(slices: Iterable[tuple[FloatImage, float]]) -> float:

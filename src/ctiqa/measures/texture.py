@@ -1,17 +1,20 @@
 """How fine the grain of the noise is, and how wide the skin's edge, in a millisecond each."""
 
+from functools import cache
+
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
 from ctiqa.images.ct_slice import FloatImage, Mask
 
-__all__ = ["noise_frequency_per_mm", "skin_sigma_mm"]
+__all__ = ["noise_frequency_per_mm", "noise_sigma_mm", "skin_sigma_mm"]
 
 _BLOCK_PX = 8
 _TISSUE_SHARE = 0.9
 _FEWEST_BLOCKS = 8
 _CALM_QUANTILE = 0.5
+_FREQUENCIES = 128
 
 _OUTLINE_PX = 4
 _EDGE_HU = (-650.0, -350.0)
@@ -65,6 +68,58 @@ def noise_frequency_per_mm(hu: FloatImage, tissue: Mask, *, pixel_mm: float) -> 
         return float("nan")
     slope = sum(float((np.diff(blocks, axis=axis) ** 2).mean()) for axis in (1, 2))
     return float(np.sqrt(slope / variance.mean()) / (2 * np.pi * pixel_mm))
+
+
+def noise_sigma_mm(frequency_per_mm: float, *, pixel_mm: float) -> float:
+    """Return the Gaussian blur of the kernel whose noise shows a frequency.
+
+    White noise in the projections becomes a spectrum f W(f)^2 in the slice, W the window on the
+    ramp (docs/physics.md, section 9). For W = exp(-2 (pi sigma f)^2) this is what
+    :func:`noise_frequency_per_mm` reads on average, undone: its blocks and differences included, so
+    that the side of the pixel does not count. Of noise that is the same everywhere the calmer half
+    of the blocks is so by chance, and the blur is read up to 8 % too low.
+
+    Args:
+        frequency_per_mm: of :func:`noise_frequency_per_mm`, in 1/mm.
+        pixel_mm: side of the pixel in mm.
+
+    Returns:
+        The standard deviation in mm, 0 for noise as fine as that of the plain ramp or finer; NaN
+        for NaN.
+
+    >>> round(noise_sigma_mm(0.36, pixel_mm=0.7), 2)
+    0.43
+    """
+    sigmas_px, frequencies_per_px = _noise_of_blurs()
+    return float(np.interp(frequency_per_mm * pixel_mm, frequencies_per_px, sigmas_px)) * pixel_mm
+
+
+@cache
+def _noise_of_blurs() -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return blurs in pixels, the largest first, and the frequency that each shows per pixel."""
+    line = np.fft.fftfreq(_FREQUENCIES)
+    across, down = np.meshgrid(line, line)
+    radius = np.hypot(across, down)
+    # The mean of a block passes this share of each frequency; it is taken off before the variance.
+    mean = (_mean_of_block(across) * _mean_of_block(down)) ** 2
+    count = _BLOCK_PX**2
+    seen = (1 - mean) * count / (count - 1)
+    differences = 4 * (np.sin(np.pi * across) ** 2 + np.sin(np.pi * down) ** 2)
+    sigmas = np.linspace(3, 0, 121)
+    # No kernel passes more than half a cycle per pixel; a corner of the grid lies beyond.
+    spectra = [
+        radius * np.exp(-((2 * np.pi * sigma * radius) ** 2)) * (radius <= 0.5) for sigma in sigmas
+    ]
+    ratios = [(each * differences).sum() / (each * seen).sum() for each in spectra]
+    return sigmas, np.sqrt(ratios) / (2 * np.pi)
+
+
+def _mean_of_block(frequency: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return what the mean over a block leaves of a wave, frequency in cycles per pixel."""
+    below = _BLOCK_PX * np.sin(np.pi * frequency)
+    passed = np.ones_like(frequency)
+    np.divide(np.sin(np.pi * _BLOCK_PX * frequency), below, out=passed, where=below != 0)
+    return passed
 
 
 def skin_sigma_mm(
