@@ -180,7 +180,7 @@ def test_the_label_by_itself_is_a_row_unless_it_is_declined(corpus: Path) -> Non
 def test_without_scikit_image_the_label_by_itself_is_refused_in_words(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ctiqa.cli.evaluate.find_spec", lambda _name: None)
+    monkeypatch.setattr("ctiqa.cli.evidence.find_spec", lambda _name: None)
     result = run(corpus)
     assert result.exit_code == 1
     assert "pip install 'ctiqa[train]', or give --no-self-label" in result.stderr

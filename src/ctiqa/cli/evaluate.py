@@ -4,20 +4,16 @@ import json
 import sys
 from dataclasses import replace
 from enum import StrEnum
-from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ctiqa.cli.evidence import Choice, Label, from_challenge, from_corpus, from_csv
 from ctiqa.cli.options import Device, Json, Quiet, Workers
-from ctiqa.errors import CtiqaError
 
 if TYPE_CHECKING:
-    from ctiqa.study.corpus_evidence import Evidence
     from ctiqa.study.evaluation import Evaluation
-    from ctiqa.study.map_evidence import MapAgreement
 
 __all__ = ["evaluate"]
 
@@ -25,41 +21,10 @@ _MOST_REFUSALS_SHOWN = 20
 _FORMS = (".json", ".csv", ".md")
 
 
-class Label(StrEnum):
-    """Which label of a corpus is the reference."""
-
-    IDEAL = "ideal"
-    ROUTINE = "routine"
-    PARTS = "parts"
-
-
 class Dataset(StrEnum):
     """A published data set that is laid out in its own way."""
 
     LDCTIQAC2023 = "ldctiqac2023"
-
-
-class _Found(NamedTuple):
-    evidence: "Evidence"
-    about: dict[str, str]
-    refused: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    quality_map: "MapAgreement | None" = None
-
-
-class _Choice(NamedTuple):
-    """What of a corpus is evaluated, and by which models."""
-
-    model: Path | None
-    teachers: list[Path]
-    split: str
-    only: str
-    label: Label
-    self_label: bool
-    niqe: bool
-    device: str
-    workers: int | None
-    quiet: bool
 
 
 def evaluate(
@@ -145,19 +110,19 @@ def evaluate(
             raise typer.BadParameter("goes with a table or a corpus", param_hint="--train")
         if not window[0] > 0:
             raise typer.BadParameter("give the width first, above 0", param_hint="--window")
-        found = _from_challenge(
+        found = from_challenge(
             evidence, model, window, pixel_mm=pixel_mm, device=device, quiet=quiet
         )
     elif evidence.is_dir():
         if train is not None:
             raise typer.BadParameter("a corpus brings its own", param_hint="--train")
         models = model, teacher or []
-        choice = _Choice(*models, split, only, label, self_label, niqe, device, workers, quiet)
-        found = _from_corpus(evidence, choice)
+        choice = Choice(*models, split, only, label, self_label, niqe, device, workers, quiet)
+        found = from_corpus(evidence, choice)
     else:
         if model is not None or teacher:
             raise typer.BadParameter("a CSV is scored already; give a corpus", param_hint="--model")
-        found = _from_csv(evidence, train)
+        found = from_csv(evidence, train)
 
     from ctiqa.study.evaluation import evaluate as evaluate_table
 
@@ -170,100 +135,6 @@ def evaluate(
         _tell(found.refused)
     if found.refused or result.model.inverted:
         raise typer.Exit(1)
-
-
-def _from_csv(path: Path, train: Path | None) -> _Found:
-    from ctiqa.study.corpus_evidence import Evidence
-    from ctiqa.study.evidence import read_evidence
-
-    reading, about = read_evidence(path), {"table": path.name}
-    if train is None:
-        return _Found(Evidence(reading.table, None), about, reading.refused)
-    known = read_evidence(train, need_score=False)
-    evidence = Evidence(reading.table, known.table.as_training())
-    return _Found(evidence, about | {"training": train.name}, reading.refused + known.refused)
-
-
-def _from_corpus(folder: Path, choice: _Choice) -> _Found:
-    from ctiqa.cli.console import progress
-    from ctiqa.corpus.label import IDEAL, PARTS, ROUTINE
-    from ctiqa.corpus.store import Corpus
-    from ctiqa.scoring.scorer import Scorer
-    from ctiqa.study.chosen import Chosen
-    from ctiqa.study.corpus_evidence import gather
-    from ctiqa.study.map_evidence import map_agreement
-
-    if choice.self_label and find_spec("skimage") is None:
-        raise CtiqaError(
-            "the label of an image by itself needs scikit-image, which is not installed: "
-            "pip install 'ctiqa[train]', or give --no-self-label"
-        )
-    recipes = {
-        Label.IDEAL: IDEAL,
-        Label.ROUTINE: ROUTINE,
-        Label.PARTS: replace(IDEAL, parts=PARTS),
-    }
-    label = recipes[choice.label]
-    chosen = Chosen.of(Corpus.open(folder), label, split=choice.split, only=choice.only)
-    scorer = Scorer(choice.model, device=choice.device)
-    teachers = [Scorer(path, device=choice.device) for path in choice.teachers]
-    evidence = gather(
-        chosen,
-        scorer.score_batch,
-        teachers=[teacher.score_batch for teacher in teachers],
-        # Neither knows what to say of an image that is blurred or streaky.
-        by_itself=choice.self_label and choice.label is not Label.PARTS,
-        niqe=choice.niqe and choice.label is not Label.PARTS,
-        interval=scorer.card.interval,
-        workers=choice.workers,
-        bar=partial(progress, quiet=choice.quiet),
-    )
-    about = {
-        "model": f"{scorer.card.name} {scorer.sha256[:12]}",
-        "label": choice.label.value,
-        "split": choice.split,
-        "only": choice.only or "all",
-        "corpus": chosen.corpus.fingerprint(chosen.indices)[:12],
-    }
-    mapped = None
-    if scorer.has_map and chosen.with_degraded:
-        bar = progress("quality map", quiet=choice.quiet)
-        mapped = map_agreement(chosen, scorer.loss_map, bar)
-    return _Found(evidence, about, quality_map=mapped)
-
-
-def _from_challenge(
-    folder: Path,
-    model: Path | None,
-    window: tuple[float, float],
-    *,
-    pixel_mm: float,
-    device: str,
-    quiet: bool,
-) -> _Found:
-    from ctiqa.cli.console import progress
-    from ctiqa.images.window import Window
-    from ctiqa.scoring.scorer import Scorer
-    from ctiqa.study.challenge import LDCTIQAC2023, Challenge, gather, in_words
-    from ctiqa.study.corpus_evidence import Evidence
-
-    challenge = Challenge.open(folder)
-    scorer, shown = Scorer(model, device=device), Window(*window)
-    with progress("Scoring", quiet=quiet) as advance:
-        found = gather(
-            *(challenge, scorer.score_batch),
-            size=scorer.card.size,
-            window=shown,
-            pixel_mm=pixel_mm,
-            advance=advance,
-        )
-    about = {
-        "model": f"{scorer.card.name} {scorer.sha256[:12]}",
-        "data set": LDCTIQAC2023,
-        "pixels": in_words(shown),
-        "side of a pixel": f"{pixel_mm:g} mm",
-    }
-    return _Found(Evidence(found.table, None), about, found.refused, found.notes)
 
 
 def _check_output(output: Path | None) -> None:
