@@ -188,10 +188,10 @@ class StudentPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MapPlan:
-    """``[quality_map]``: how the head learns where quality is lost, on top of the student.
+    """``[quality_map]``: how a network of its own learns where quality is lost.
 
     Args:
-        filters: of its convolutions.
+        filters: of its convolutions of pixels; twice as many from cell to cell.
         epochs: as in ``[optimiser]``; in one each training slice is shown ``passes`` times.
         passes: images of each slice in an epoch, of those that the corpus holds.
         lr: as in ``[optimiser]``.
