@@ -336,6 +336,31 @@ def test_foreign_characters_and_malformed_fields_do_not_spoil_the_report(
             assert not errors(file)
 
 
+def test_what_the_images_leave_incomplete_is_not_carried_over(
+    write_dicom: WriteDicom, tmp_path: Path
+) -> None:
+    path = write_dicom("scan/0.dcm", PatientIdentityRemoved="YES")
+    source = pydicom.dcmread(path)
+    whole, bare, reference = Dataset(), Dataset(), Dataset()
+    whole.CodeValue, whole.CodingSchemeDesignator, whole.CodeMeaning = "1", "99SITE", "chest"
+    bare.CodeMeaning = "abdomen"
+    reference.ReferencedSOPInstanceUID = "1.2.3"
+    source.ProcedureCodeSequence = [bare, whole]
+    source.DeidentificationMethodCodeSequence = [bare]
+    source.ReferencedStudySequence = [reference]
+    source.save_as(path)
+    reading = read(tmp_path / "scan", size=64)
+    files, _ = write_dicom_results(report_on(reading), reading, tmp_path / "out")
+    for file in files:
+        dataset = pydicom.dcmread(file)
+        assert [item.CodeMeaning for item in dataset.ProcedureCodeSequence] == ["chest"]
+        assert dataset.DeidentificationMethod == "not stated by the images"
+        assert not dataset.get("ReferencedStudySequence")
+        assert "DeidentificationMethodCodeSequence" not in dataset
+        if shutil.which("dciodvfy"):
+            assert not errors(file)
+
+
 @pytest.mark.parametrize(
     ("facts", "words"),
     [

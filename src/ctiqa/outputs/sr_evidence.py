@@ -3,47 +3,23 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
 
 from pydicom.config import IGNORE
 from pydicom.dataset import Dataset
 from pydicom.uid import (
     UID,
     CTImageStorage,
-    EnhancedCTImageStorage,
-    LegacyConvertedEnhancedCTImageStorage,
 )
-from pydicom.valuerep import DA, TM
 
 from ctiqa.errors import ReadError
-from ctiqa.images.dicom_file import open_dicom, quiet
+from ctiqa.images.dicom_file import open_dicom
 from ctiqa.images.header import Fields
-from ctiqa.images.inherit import inherited
 from ctiqa.images.pixels import DicomPixels
 from ctiqa.images.slice_header import SliceHeader, read_errors
+from ctiqa.outputs.dicom_study import IMAGE_CLASSES, study_of
 from ctiqa.scoring.result import SliceResult
 
 __all__ = ["Evidence", "ScoredImage", "evidence_of"]
-
-_CLASSES: Final = (
-    CTImageStorage,
-    EnhancedCTImageStorage,
-    LegacyConvertedEnhancedCTImageStorage,
-)
-
-# Type 2 elements of the Patient and General Study modules (DICOM PS3.3, C.7.1.1 and C.7.2.1).
-_MAY_BE_EMPTY: Final = (
-    "AccessionNumber",
-    "PatientBirthDate",
-    "PatientID",
-    "PatientName",
-    "PatientSex",
-    "ReferringPhysicianName",
-    "StudyDate",
-    "StudyID",
-    "StudyTime",
-)
-_SEXES: Final = ("M", "F", "O")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +115,7 @@ def evidence_of(headers: Sequence[SliceHeader], rows: Sequence[SliceResult]) -> 
             " refer to none; export it again from the archive"
         )
     scored = tuple(_scored_images(named))
-    return Evidence(_study_of(named[0][0]), scored, notes)
+    return Evidence(study_of(named[0][0]), scored, notes)
 
 
 def _is_uid(text: str) -> bool:
@@ -199,44 +175,4 @@ def _sop_class(header: SliceHeader) -> str:
         raise TypeError(f"{header.identity.path} is no DICOM")
     with read_errors(header.identity.path), pixels.place.open() as file, open_dicom(file) as dicom:
         named = dicom.fields.text("SOPClassUID")
-    return named if named in _CLASSES else CTImageStorage
-
-
-def _study_of(header: SliceHeader) -> Dataset:
-    """Return the fields of an image, in UTF-8, with patient and study as the standard wants them.
-
-    What is malformed there is emptied: a report that no archive takes helps nobody.
-    """
-    pixels = header.pixels
-    if not isinstance(pixels, DicomPixels):
-        raise TypeError(f"{header.identity.path} is no DICOM")
-    with read_errors(header.identity.path), quiet():
-        study = inherited(header, pixels)
-        for keyword in _MAY_BE_EMPTY:
-            if keyword not in study:
-                setattr(study, keyword, None)
-        for element in study:
-            if element.VR == "PN":
-                # A person's name keeps the bytes of the old character set; its words do not.
-                element.value = str(element.value)
-        for keyword, kind in (("PatientBirthDate", DA), ("StudyDate", DA), ("StudyTime", TM)):
-            if not _is_moment(kind, str(study[keyword].value or "")):
-                setattr(study, keyword, None)
-    if study.PatientSex not in _SEXES:
-        study.PatientSex = None
-    if study.get("SOPClassUID") not in _CLASSES:
-        study.SOPClassUID = CTImageStorage
-    identity = header.identity
-    study.StudyInstanceUID = identity.study_instance_uid
-    study.SeriesInstanceUID = identity.series_instance_uid
-    study.SOPInstanceUID = identity.sop_instance_uid
-    study.SpecificCharacterSet = "ISO_IR 192"
-    return study
-
-
-def _is_moment(kind: type[DA | TM], text: str) -> bool:
-    try:
-        kind(text)
-    except ValueError:
-        return False
-    return True
+    return named if named in IMAGE_CLASSES else CTImageStorage
