@@ -73,7 +73,7 @@ def test_some_doses_can_be_chosen_alone(corpus: Corpus) -> None:
 
 def test_an_evaluation_tells_each_kind_apart(corpus: Corpus) -> None:
     chosen = Chosen.of(corpus, IN_PARTS, split="test")
-    table, train = gather(chosen, lambda hu: hu.mean(axis=(1, 2))[:, None], by_itself=False)
+    table, train = gather(chosen, lambda hu, _: hu.mean(axis=(1, 2))[:, None], by_itself=False)
     result = evaluate(table, train=train, n_boot=20)
     assert {kind: found.n for kind, found in result.model.per_kind.items()} == {
         UNDEGRADED: 8,
@@ -89,7 +89,7 @@ def test_an_evaluation_tells_each_kind_apart(corpus: Corpus) -> None:
 
 def test_without_degraded_images_nothing_is_told_of_kinds(corpus: Corpus) -> None:
     chosen = Chosen.of(corpus, IDEAL, split="test")
-    table, train = gather(chosen, lambda hu: hu.mean(axis=(1, 2))[:, None], by_itself=False)
+    table, train = gather(chosen, lambda hu, _: hu.mean(axis=(1, 2))[:, None], by_itself=False)
     result = evaluate(table, train=train, n_boot=20)
     assert result.model.per_kind == {}
     assert "degradation" not in render_table(result)

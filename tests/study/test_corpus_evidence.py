@@ -11,6 +11,7 @@ from ctiqa.corpus.label import IDEAL, ROUTINE, LabelRecipe
 from ctiqa.corpus.part import CorpusSettings
 from ctiqa.corpus.store import Corpus, CorpusSlice, SliceFacts
 from ctiqa.errors import CorpusError
+from ctiqa.scoring.scorer import PixelSides
 from ctiqa.study.baselines import SELF_LABEL
 from ctiqa.study.chosen import Chosen
 from ctiqa.study.corpus_evidence import gather
@@ -51,8 +52,9 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     return Corpus(folder, settings, tuple(slices))
 
 
-def predict(hu: np.ndarray) -> np.ndarray:
+def predict(hu: np.ndarray, pixel_mm: PixelSides) -> np.ndarray:
     """Return two outputs whose mean is minus the spread of the image's middle."""
+    assert np.shape(pixel_mm) == (len(hu),)
     middle = hu[:, 30:66, 30:66].std(axis=(1, 2))
     return np.stack([-middle - 1, -middle + 1], axis=1)
 
@@ -104,8 +106,8 @@ def test_the_baselines_never_learn_from_the_evaluated_slices(corpus: Corpus) -> 
 
 
 def test_teachers_stand_beside_the_student_as_their_mean_and_one_of_them(corpus: Corpus) -> None:
-    def shifted(by: float) -> Callable[[np.ndarray], np.ndarray]:
-        return lambda hu: predict(hu) + by
+    def shifted(by: float) -> Callable[[np.ndarray, PixelSides], np.ndarray]:
+        return lambda hu, pixel_mm: predict(hu, pixel_mm) + by
 
     chosen = Chosen.of(corpus, IDEAL, split="test")
     teachers = [shifted(1), shifted(3)]

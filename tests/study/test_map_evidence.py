@@ -27,8 +27,8 @@ class Knowing:
         self.labels = [chosen.corpus.degraded(at).loss_map(place) for at, place in chosen.places]
         self.sign = -1 if wrong else 1
 
-    def __call__(self, hu: FloatImage) -> FloatImage:
-        assert hu.ndim == 2
+    def __call__(self, hu: FloatImage, pixel_mm: float) -> FloatImage:
+        assert (hu.ndim, pixel_mm > 0) == (2, True)
         return self.sign * np.nan_to_num(self.labels.pop(0))
 
 
@@ -49,4 +49,4 @@ def test_a_map_that_runs_against_the_label_is_found_out(chosen: Chosen) -> None:
 
 
 def test_a_map_that_says_the_same_everywhere_orders_nothing(chosen: Chosen) -> None:
-    assert map_agreement(chosen, lambda _hu: np.zeros((CELLS, CELLS), np.float32)) is None
+    assert map_agreement(chosen, lambda _hu, _side: np.zeros((CELLS, CELLS), np.float32)) is None

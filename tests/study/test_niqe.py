@@ -86,7 +86,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
 
 def test_it_is_a_rival_of_the_model_that_falls_with_dose(corpus: Corpus) -> None:
     chosen = Chosen.of(corpus, IDEAL, split="test")
-    table, _ = gather(chosen, lambda hu: hu[:, :1, 0], by_itself=False, niqe=True, workers=1)
+    table, _ = gather(chosen, lambda hu, _: hu[:, :1, 0], by_itself=False, niqe=True, workers=1)
     column = table.rivals[NIQE]
     assert column.shape == (4,)
     assert (column[::2] > column[1::2]).all()
@@ -107,5 +107,5 @@ def test_it_is_the_same_again_from_what_the_corpus_keeps(corpus: Corpus) -> None
 def test_it_is_left_out_where_training_shows_too_little(corpus: Corpus) -> None:
     assert niqe_column(corpus, IDEAL, evaluated=[6], trained=[], workers=1) is None
     seen = Chosen.of(corpus, IDEAL, split="train")
-    table, _ = gather(seen, lambda hu: hu[:, :1, 0], by_itself=False, niqe=True, workers=1)
+    table, _ = gather(seen, lambda hu, _: hu[:, :1, 0], by_itself=False, niqe=True, workers=1)
     assert NIQE not in table.rivals
