@@ -42,9 +42,10 @@ def main() -> None:
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
     recipe = read_recipe(wanted.recipe) if wanted.recipe else compact()
     plan = replace(recipe.optimiser, epochs=1)
+    used = make_fabric(plan.precision, accelerator=wanted.accelerator).strategy.precision.precision
     plans = {
-        f"as the recipe has it ({plan.precision})": plan,
-        f"compiled ({plan.precision})": replace(plan, compile=True),
+        f"as the recipe has it ({used})": plan,
+        f"compiled ({used})": replace(plan, compile=True),
         "plain eager float32": replace(
             plan, precision="32-true", channels_last=False, compile=False
         ),

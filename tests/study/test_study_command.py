@@ -76,7 +76,7 @@ def test_the_table_of_runs_has_recipe_seed_state_device_seconds_and_figures(stud
     }
     assert len(rows) == 10
     row = rows[CHOSEN]
-    assert (row["state"], row["seed"], row["device"]) == ("done", "0", "cpu, 1 threads")
+    assert (row["state"], row["seed"], row["device"]) == ("done", "0", "cpu, 1 threads, 32-true")
     assert float(row["seconds"]) > 0
     assert float(row["opm"]) >= abs(float(row["signed_opm"])) > 0
     assert 0 <= float(row["gate_share"]) <= 1

@@ -20,8 +20,9 @@ from torch import Tensor
 from ctiqa.errors import CtiqaError, ModelError
 from ctiqa.training.checkpoint import load_tensors, load_weights
 from ctiqa.training.judge import kept
-from ctiqa.training.loop import learning_rate, make_fabric
+from ctiqa.training.loop import Precision, learning_rate, make_fabric
 from ctiqa.training.plans import OptimiserPlan
+from ctiqa.training.provenance import device_words
 
 
 def contents(folder: Path) -> Any:
@@ -35,6 +36,13 @@ def contents(folder: Path) -> Any:
     )
 
 
+@pytest.fixture
+def bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make of any CPU one that multiplies bfloat16 itself; PyTorch emulates it."""
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+
+
+@pytest.mark.usefixtures("bfloat16")
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed", "16-mixed"])
 @pytest.mark.parametrize("channels_last", [False, True])
 def test_a_resumed_run_gives_the_bytes_of_the_unbroken_one(
@@ -115,7 +123,7 @@ class Seen(conftest.NoisySquares):
                 print(*some.q.tolist(), file=file)
             yield some
 
-plan = replace(conftest.PLAN, epochs=1)
+plan = replace(conftest.PLAN, epochs=1, batch=6)
 conftest.train(folder, plan=plan, examples=Seen(), devices=2)
 """
 
@@ -213,6 +221,15 @@ def test_the_half_batch_at_the_end_of_an_epoch_is_taken(fakes: Any, tmp_path: Pa
     assert [(done, steps) for _, done, steps, _ in watch.steps] == [(i, 5) for i in range(1, 6)]
 
 
+@pytest.mark.parametrize(("batch", "steps"), [(17, 1), (18, 1), (20, 1), (6, 3), (5, 4), (1, 18)])
+def test_one_image_left_over_is_no_batch(
+    fakes: Any, tmp_path: Path, batch: int, steps: int
+) -> None:
+    watch = fakes.Silent()
+    fakes.train(tmp_path / "run", watch=watch, plan=replace(fakes.PLAN, epochs=1, batch=batch))
+    assert len(watch.steps) == steps
+
+
 def test_a_loss_that_is_no_number_is_said_with_epoch_and_lr_and_spoils_nothing(
     fakes: Any, tmp_path: Path
 ) -> None:
@@ -254,6 +271,26 @@ def test_a_machine_without_the_accelerator_is_told_so_in_one_sentence(accelerato
         make_fabric("32-true", accelerator=accelerator)
 
 
+@pytest.mark.parametrize(
+    ("knows", "asked", "used"),
+    [
+        (True, "bf16-mixed", "bf16-mixed"),
+        (False, "bf16-mixed", "32-true"),
+        (False, "16-mixed", "16-mixed"),
+        (False, "32-true", "32-true"),
+    ],
+)
+def test_a_cpu_without_bfloat16_trains_in_single_precision_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, knows: bool, asked: Precision, used: str
+) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: knows)
+    fabric = make_fabric(asked, accelerator="cpu")
+    assert fabric.strategy.precision.precision == used
+    threads = torch.get_num_threads()
+    assert device_words(fabric) == f"cpu, {threads} threads, {used}"
+
+
+@pytest.mark.usefixtures("bfloat16")
 def test_mixed_precision_leaves_the_slice_in_single_precision(fakes: Any, tmp_path: Path) -> Any:
     seen = []
 

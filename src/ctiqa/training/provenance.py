@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from lightning_fabric import Fabric
 
 from ctiqa.card import TrainingRange
 from ctiqa.corpus.store import Corpus
@@ -32,11 +33,12 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: version(name) for name in names}}
 
 
-def device_words(device: torch.device) -> str:
-    """Return what a device is called, such as "cpu, 2 threads"."""
+def device_words(fabric: Fabric) -> str:
+    """Return what computes and how precisely, such as "cpu, 2 threads, 32-true"."""
+    device, precision = fabric.device, fabric.strategy.precision.precision
     if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"{device.type}, {torch.get_num_threads()} threads"
+        return f"{torch.cuda.get_device_name(device)}, {precision}"
+    return f"{device.type}, {torch.get_num_threads()} threads, {precision}"
 
 
 def training_range(corpus: Corpus) -> TrainingRange:

@@ -189,7 +189,7 @@ def report(
         "examples_per_epoch": len(share.train),
         "seconds": sum(row["seconds"] for row in rows),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "device": device_words(fabric.device),
+        "device": device_words(fabric),
         "devices": fabric.world_size,
         "commit": commit(),
         "versions": versions(),
