@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from ctiqa.corpus.examples import Batch, FixedExamples, FreshExamples, _FreshDraw
+from ctiqa.corpus.held import hold
 from ctiqa.corpus.label import IDEAL, ROUTINE
 from ctiqa.corpus.store import Corpus
 
@@ -37,6 +38,19 @@ def test_fixed_examples_serve_every_dose_of_every_slice_once(corpus: Corpus) -> 
     labels = [*corpus.image_labels(0, IDEAL), *corpus.image_labels(2, IDEAL)]
     assert batch.q.tolist() == pytest.approx(labels)
     assert np.array_equal(batch.hu[5].numpy(), corpus.image(2, 1))
+
+
+def test_the_middle_of_the_same_examples_is_served_where_no_more_is_looked_at(
+    corpus: Corpus,
+) -> None:
+    whole = FixedExamples(corpus, [0, 2], IDEAL)
+    for examples in (replace(whole, size=100), hold(replace(whole, size=100), torch.device("cpu"))):
+        pairs = zip(
+            examples.epoch(1, seed=5, batch=3), whole.epoch(1, seed=5, batch=3), strict=True
+        )
+        for batch, full in pairs:
+            assert torch.equal(batch.hu, full.hu[:, 206:306, 206:306])
+            assert torch.equal(batch.q, full.q)
 
 
 def test_one_epoch_of_fixed_examples_is_a_permutation_of_them(corpus: Corpus) -> None:

@@ -12,7 +12,7 @@ import torch
 
 from ctiqa.corpus.label import LabelRecipe
 from ctiqa.corpus.store import Corpus
-from ctiqa.images.ct_slice import FloatImage
+from ctiqa.images.ct_slice import FloatImage, middle
 
 __all__ = ["Batch", "Draw", "Example", "FixedExamples", "FreshExamples", "batches", "turned"]
 
@@ -75,6 +75,7 @@ class FixedExamples:
         label: how Q is weighed.
         turned: whether training sees them flipped and turned by quarters at random.
         chosen: (slice, dose index) pairs to serve; None is every dose of every slice.
+        size: of the middle that is served, as much of a slice as a network looks at.
     """
 
     corpus: Corpus
@@ -82,6 +83,7 @@ class FixedExamples:
     label: LabelRecipe
     turned: bool = True
     chosen: Sequence[tuple[int, int]] | None = None
+    size: int = 512
 
     @property
     def pairs(self) -> list[tuple[int, int]]:
@@ -123,10 +125,16 @@ class FixedExamples:
 
         def example(draw: Draw) -> Example:
             pair = pairs[draw.place]
-            hu = turned(self.corpus.image(*pair), draw.turn)
+            hu = turned(np.asarray(self.stored(pair), np.float32), draw.turn)
             return Example(hu, self.corpus.pixel_mm(pair[0]), self.label_of(pair))
 
         return example
+
+    def stored(self, pair: tuple[int, int]) -> npt.NDArray[np.int16]:
+        """Return the middle of an image as it is stored."""
+        stored = self.corpus.stored(*pair)
+        part = middle(stored.shape[0], self.size)
+        return stored[part, part]
 
 
 @dataclass(frozen=True, eq=False)

@@ -60,7 +60,7 @@ def hold(examples: FixedExamples, device: torch.device) -> HeldExamples:
         examples: from a corpus, which stores its images as int16.
         device: that trains.
     """
-    images = [examples.corpus.stored(*pair) for pair in examples.pairs]
+    images = [examples.stored(pair) for pair in examples.pairs]
     sides = [examples.corpus.pixel_mm(index) for index, _ in examples.pairs]
     labels = [examples.label_of(pair) for pair in examples.pairs]
     columns = (np.stack(images), np.array(sides, np.float32), np.stack(labels))

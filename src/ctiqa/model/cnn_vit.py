@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ctiqa.images.ct_slice import middle
 from ctiqa.model.shape import NetworkShape
 
 __all__ = ["Attention", "CnnVit", "NetworkShape", "attention", "octaves"]
@@ -74,9 +75,8 @@ class Windowing(nn.Module):
 
     def forward(self, hu: Tensor) -> Tensor:
         """Return (N, C, S, S) of (N, S, S) or larger."""
-        if hu.shape[-1] > self.size:
-            first = (hu.shape[-1] - self.size) // 2
-            hu = hu[:, first : first + self.size, first : first + self.size]
+        part = middle(hu.shape[-1], self.size)
+        hu = hu[:, part, part]
         channels = [((hu - level) * (2 / width)).clamp(-1, 1) for width, level in self.windows]
         return torch.stack(channels, dim=1)
 

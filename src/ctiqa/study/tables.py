@@ -156,7 +156,14 @@ class Bench:
         chosen = Chosen(
             self.corpus, self.corpus.where(_TEST), recipe.label, _doses(self.corpus, recipe)
         )
-        images = FixedExamples(self.corpus, (), recipe.label, turned=False, chosen=chosen.places)
+        images = FixedExamples(
+            self.corpus,
+            (),
+            recipe.label,
+            turned=False,
+            chosen=chosen.places,
+            size=recipe.network.size,
+        )
         # Scores of half precision would tie where the network itself does not.
         exact = make_fabric("32-true", accelerator=self.fabric.device.type)
         judged = exact.to_device(network.eval())

@@ -153,6 +153,7 @@ def share_for(
     out = [pair for pair, part in zip(pairs, parts, strict=True) if part == fold]
     on_training = on_training or not out
     slices = sorted({index for index, _ in learnt})
+    size = recipe.network.size
     train: FixedExamples | FreshExamples = (
         FreshExamples(
             corpus,
@@ -164,10 +165,12 @@ def share_for(
             degraded_share=plan.degraded_share,
         )
         if plan.doses == "fresh"
-        else FixedExamples(corpus, slices, recipe.label, chosen=learnt * plan.passes_per_epoch)
+        else FixedExamples(
+            corpus, slices, recipe.label, chosen=learnt * plan.passes_per_epoch, size=size
+        )
     )
     judged = learnt if on_training else out
-    check = FixedExamples(corpus, (), recipe.label, turned=False, chosen=judged)
+    check = FixedExamples(corpus, (), recipe.label, turned=False, chosen=judged, size=size)
     owners = [corpus.slices[index].facts.patient for index, _ in out]
     words = "training images" if on_training else "images left out"
     owned = {name: owners.count(name) for name in sorted(set(owners))}
