@@ -54,6 +54,7 @@ def test_noise_finer_than_that_of_the_ramp_tells_no_blur() -> None:
     frequency = noise_frequency_per_mm(white(), EVERYWHERE, pixel_mm=PIXEL_MM)
     assert noise_sigma_mm(frequency, pixel_mm=PIXEL_MM) == 0
     assert np.isnan(noise_sigma_mm(float("nan"), pixel_mm=PIXEL_MM))
+    assert np.isnan(noise_sigma_mm(0.001, pixel_mm=PIXEL_MM))
 
 
 def test_the_frequency_of_noise_does_not_depend_on_how_much_of_it_there_is() -> None:

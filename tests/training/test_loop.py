@@ -39,7 +39,7 @@ def contents(folder: Path) -> Any:
 @pytest.fixture
 def bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make of any CPU one that multiplies bfloat16 itself; PyTorch emulates it."""
-    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
 
 
 @pytest.mark.usefixtures("bfloat16")
@@ -272,18 +272,19 @@ def test_a_machine_without_the_accelerator_is_told_so_in_one_sentence(accelerato
 
 
 @pytest.mark.parametrize(
-    ("knows", "asked", "used"),
+    ("tells", "asked", "used"),
     [
-        (True, "bf16-mixed", "bf16-mixed"),
-        (False, "bf16-mixed", "32-true"),
-        (False, "16-mixed", "16-mixed"),
-        (False, "32-true", "32-true"),
+        ({"avx512_bf16": True}, "bf16-mixed", "bf16-mixed"),
+        ({"bf16": True}, "bf16-mixed", "bf16-mixed"),
+        ({"avx2": True, "avx512_bf16": False}, "bf16-mixed", "32-true"),
+        ({}, "16-mixed", "16-mixed"),
+        ({}, "32-true", "32-true"),
     ],
 )
 def test_a_cpu_without_bfloat16_trains_in_single_precision_and_says_so(
-    monkeypatch: pytest.MonkeyPatch, knows: bool, asked: Precision, used: str
+    monkeypatch: pytest.MonkeyPatch, tells: dict[str, bool], asked: Precision, used: str
 ) -> None:
-    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: knows)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: tells)
     fabric = make_fabric(asked, accelerator="cpu")
     assert fabric.strategy.precision.precision == used
     threads = torch.get_num_threads()

@@ -99,6 +99,30 @@ def test_the_map_is_learnt_and_leaves_the_scores_as_they_are(
     assert agreement(lost.ravel(), label.ravel()).srocc > 0.8
 
 
+def test_the_map_of_another_corpus_or_recipe_is_not_shipped(run: Path, tmp_path: Path) -> None:
+    for name, old, new in (
+        ("result.json", '"corpus_fingerprint": "', '"corpus_fingerprint": "0'),
+        ("recipe.toml", "lr = ", "lr = 0.1 # "),
+    ):
+        other = tmp_path / name / "run"
+        shutil.copytree(run, other)
+        path = other / "quality-map" / name
+        path.write_text(path.read_text("utf-8").replace(old, new), "utf-8")
+        refused = ctiqa("export", other, "-o", tmp_path / "other.onnx")
+        assert refused.exit_code == 1
+        assert "was trained by another recipe or corpus than the student" in refused.stderr
+
+
+def test_a_map_of_less_than_the_slice_is_refused(run: Path, corpus: Corpus, tmp_path: Path) -> None:
+    text = (run / "recipe.toml").read_text("utf-8")
+    for old, new in ((f"size = {SIDE}", f"size = {SIDE // 2}"), ("[0, 64]", "[0, 32]")):
+        text = text.replace(old, new)
+    (tmp_path / "recipe.toml").write_text(text)
+    refused = ctiqa("quality-map", corpus.folder, tmp_path)
+    assert refused.exit_code == 1
+    assert f"covers whole slices of {SIDE} pixels a side" in refused.stderr
+
+
 def test_a_folder_that_is_no_run_is_refused(corpus: Corpus, tmp_path: Path) -> None:
     refused = ctiqa("quality-map", corpus.folder, tmp_path)
     assert refused.exit_code == 1

@@ -126,6 +126,10 @@ def test_each_member_leaves_out_its_own_fold_or_all_the_first() -> None:
             'unshuffle = 16\ncrop = [0, 16]\nblocks = []\n[comparator]\nname = "vgg16_bn"',
             "size 512 unshuffled by 16 leaves 32 pixels a side, and vgg16_bn needs 40",
         ),
+        (
+            '[comparator]\nname = "googlenet"\n[optimiser]\nbatch = 1',
+            "batch must be 2 or more",
+        ),
         ('text = "x"', "unknown key"),
         ("[loss", "is not valid TOML"),
     ],

@@ -49,7 +49,7 @@ def test_an_image_is_scored_once_whatever_batch_it_comes_in(hu: Tensor) -> None:
     member = Counting(1.0)
     remembered = Remembered([member], [{}])
     whole = remembered(hu, SIDES)
-    assert torch.equal(remembered(hu[[2, 0]], SIDES[:2]), whole[[2, 0]])
+    assert torch.equal(remembered(hu[[2, 0]], SIDES[[2, 0]]), whole[[2, 0]])
     assert member.shown == 4
 
 
@@ -58,6 +58,14 @@ def test_another_orientation_is_another_image(hu: Tensor) -> None:
     remembered = Remembered([member], [{}])
     remembered(hu, SIDES)
     remembered(torch.rot90(hu, dims=(1, 2)), SIDES)
+    assert member.shown == 8
+
+
+def test_the_same_pixels_of_another_side_are_another_image(hu: Tensor) -> None:
+    member = Counting(1.0)
+    remembered = Remembered([member], [{}])
+    remembered(hu, SIDES)
+    remembered(hu, 2 * SIDES)
     assert member.shown == 8
 
 

@@ -12,7 +12,8 @@ import torch
 
 from ctiqa.corpus.label import LabelRecipe
 from ctiqa.corpus.store import Corpus
-from ctiqa.images.ct_slice import FloatImage, middle
+from ctiqa.images.ct_slice import FloatImage
+from ctiqa.images.slice_header import fit_window
 
 __all__ = ["Batch", "Draw", "Example", "FixedExamples", "FreshExamples", "batches", "turned"]
 
@@ -27,7 +28,7 @@ class Batch(NamedTuple):
     """Some slices with their labels.
 
     Args:
-        hu: (N, 512, 512) float32 in HU.
+        hu: (N, S, S) float32 in HU, S 512 or as much of the middle as a network looks at.
         pixel_mm: (N,) float32, the side of a pixel of each.
         q: (N,) or (N, parts) float32, or (N, cells, cells) where a map is learnt.
     """
@@ -133,7 +134,7 @@ class FixedExamples:
     def stored(self, pair: tuple[int, int]) -> npt.NDArray[np.int16]:
         """Return the middle of an image as it is stored."""
         stored = self.corpus.stored(*pair)
-        part = middle(stored.shape[0], self.size)
+        part, _ = fit_window(stored.shape[0], self.size)
         return stored[part, part]
 
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from ctiqa.images.patient import NOBODY, Patient
 
-__all__ = ["AIR_HU", "Acquisition", "CTSlice", "FloatImage", "Identity", "Mask", "middle"]
+__all__ = ["AIR_HU", "Acquisition", "CTSlice", "FloatImage", "Identity", "Mask"]
 
 FloatImage: TypeAlias = npt.NDArray[np.float32]
 Mask: TypeAlias = npt.NDArray[np.bool_]
@@ -95,13 +95,3 @@ class CTSlice:
     def with_hu(self, hu: FloatImage) -> Self:
         """Return the same slice with other Hounsfield units of the same shape."""
         return replace(self, hu=hu)
-
-
-def middle(side: int, size: int) -> slice:
-    """Return where the middle ``size`` of ``side`` pixels lie; all of them where there are fewer.
-
-    >>> middle(512, 160), middle(512, 512), middle(96, 512)
-    (slice(176, 336, None), slice(0, 512, None), slice(0, 96, None))
-    """
-    first = max(side - size, 0) // 2
-    return slice(first, min(first + size, side))

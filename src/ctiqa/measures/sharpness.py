@@ -1,7 +1,6 @@
 """Resolution seen at the patient's own edges."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +9,7 @@ from scipy import ndimage, optimize, special
 from ctiqa.images.ct_slice import FloatImage, Mask
 from ctiqa.measures.body import body_mask
 
-__all__ = ["EdgeSpread", "edge_sigma_mm", "edge_spread", "f50_per_mm", "series_sigma_mm"]
+__all__ = ["edge_sigma_mm", "f50_per_mm", "series_sigma_mm"]
 
 _PROFILES = 720
 _STEP_PX = 0.25
@@ -33,41 +32,14 @@ Numbers = npt.NDArray[np.float64]
 _GRID_PX = np.arange(-_REACH_PX / 2, _REACH_PX / 2 + _STEP_PX / 2, _STEP_PX)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class EdgeSpread:
-    """The profile across the skin, the median of many.
-
-    Args:
-        distance_mm: from the edge, negative in air.
-        hu: the profile there.
-        profiles: of how many it is the median.
-    """
-
-    distance_mm: Numbers
-    hu: Numbers
-    profiles: int
-
-
-def edge_spread(hu: FloatImage, *, pixel_mm: float) -> EdgeSpread | None:
-    """Return the profile from air into skin; None with too little of a clean edge.
-
-    Args:
-        hu: (rows, columns) in HU.
-        pixel_mm: side of the pixel in mm.
-    """
-    clean, _ = _clean_profiles(hu)
-    if len(clean) < _FEWEST_PROFILES:
-        return None
-    return EdgeSpread(_GRID_PX * pixel_mm, np.median(clean, axis=0), len(clean))
-
-
 def edge_sigma_mm(hu: FloatImage, *, pixel_mm: float) -> float:
     """Return the standard deviation of the Gaussian that blurs the skin as the slice does, in mm.
 
     After Sanders et al., Med Phys 43, 2016, 5330 (doi 10.1118/1.4961984): the edge spread at the
     patient's outline. The fit uses air and the first millimetre of skin, since fat follows. Skin
-    that leans along the table looks blurred, the more the thicker the slice; so each sector of the
-    outline is fitted by itself and the median over the sectors counts.
+    that leans along the table looks blurred, the more the thicker the slice; so the
+    outline is sorted by the direction in which it faces into sectors, each is fitted by itself, and
+    the median over the sectors counts.
 
     Args:
         hu: (rows, columns) in HU.
@@ -125,7 +97,7 @@ def f50_per_mm(sigma_mm: float) -> float:
 
 
 def _clean_profiles(hu: FloatImage) -> tuple[Numbers, npt.NDArray[np.intp]]:
-    """Return profiles across the skin on :data:`_GRID_PX`, and in which sector each lies.
+    """Return profiles across the skin on :data:`_GRID_PX`, and the sector that each faces.
 
     They run along the normals of the outline, each aligned at its own crossing of -500 HU, so that
     no noise in the outline widens the edge. Those that meet table or clothing are left out.

@@ -85,13 +85,14 @@ def noise_sigma_mm(frequency_per_mm: float, *, pixel_mm: float) -> float:
 
     Returns:
         The standard deviation in mm, 0 for noise as fine as that of the plain ramp or finer; NaN
-        for NaN.
+        for NaN, and for noise coarser than a blur of three pixels makes it.
 
     >>> round(noise_sigma_mm(0.36, pixel_mm=0.7), 2)
     0.43
     """
     sigmas_px, frequencies_per_px = _noise_of_blurs()
-    return float(np.interp(frequency_per_mm * pixel_mm, frequencies_per_px, sigmas_px)) * pixel_mm
+    frequency_per_px = frequency_per_mm * pixel_mm
+    return float(np.interp(frequency_per_px, frequencies_per_px, sigmas_px, left=np.nan)) * pixel_mm
 
 
 @cache

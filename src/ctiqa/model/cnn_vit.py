@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ctiqa.images.ct_slice import middle
+from ctiqa.images.slice_header import fit_window
 from ctiqa.model.shape import NetworkShape
 
-__all__ = ["Attention", "CnnVit", "NetworkShape", "attention", "octaves"]
+__all__ = ["Attention", "CnnVit", "NetworkShape", "attention", "half_octaves"]
 
 USUAL_PIXEL_MM = 0.7
 
@@ -75,7 +75,7 @@ class Windowing(nn.Module):
 
     def forward(self, hu: Tensor) -> Tensor:
         """Return (N, C, S, S) of (N, S, S) or larger."""
-        part = middle(hu.shape[-1], self.size)
+        part, _ = fit_window(hu.shape[-1], self.size)
         hu = hu[:, part, part]
         channels = [((hu - level) * (2 / width)).clamp(-1, 1) for width, level in self.windows]
         return torch.stack(channels, dim=1)
@@ -93,13 +93,13 @@ class PixelSide(nn.Linear):
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - the name that nn.Linear gives it
         """Return (N, 1, W) of (N,) sides in mm."""
-        return super().forward(octaves(input)[:, None, None])
+        return super().forward(half_octaves(input)[:, None, None])
 
 
-def octaves(pixel_mm: Tensor) -> Tensor:
+def half_octaves(pixel_mm: Tensor) -> Tensor:
     """Return how far a pixel side lies from that of a usual body scan, in half octaves.
 
-    >>> octaves(torch.tensor([0.7, 1.4])).tolist()
+    >>> half_octaves(torch.tensor([0.7, 1.4])).tolist()
     [0.0, 2.0]
     """
     return 2 * torch.log2(pixel_mm / USUAL_PIXEL_MM)

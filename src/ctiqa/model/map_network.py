@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ctiqa.errors import RecipeError
-from ctiqa.model.cnn_vit import Windowing, octaves
+from ctiqa.model.cnn_vit import Windowing, half_octaves
 from ctiqa.model.shape import NetworkShape
 
 __all__ = ["MapNetwork", "Mapped"]
@@ -65,7 +65,7 @@ class MapNetwork(nn.Module):
         x = functional.pixel_unshuffle(x, _FOLD)  # (N, 4 C, S/2, S/2)
         x = self.fine(x)  # (N, F, S/2, S/2)
         x = functional.avg_pool2d(x, self.pool)  # (N, F, G, G)
-        side = octaves(pixel_mm) if self.sees_pixel_mm else torch.zeros_like(pixel_mm)
+        side = half_octaves(pixel_mm) if self.sees_pixel_mm else torch.zeros_like(pixel_mm)
         side = side[:, None, None, None].expand(-1, 1, x.shape[2], x.shape[3])  # (N, 1, G, G)
         x = functional.relu(self.cell(torch.cat([x, side.to(x.dtype)], dim=1)))  # (N, 2 F, G, G)
         for layer in self.grid:

@@ -14,7 +14,7 @@ from ctiqa.errors import ModelError, RecipeError
 from ctiqa.model.map_network import Mapped
 from ctiqa.training.checkpoint import WEIGHTS, load_weights
 from ctiqa.training.distil import student_folder
-from ctiqa.training.quality_map import trained_map
+from ctiqa.training.quality_map import map_folder, trained_map
 from ctiqa.training.recipe import Recipe, read_recipe
 from ctiqa.training.teachers import RECIPE, RESULT, load_teachers, new_network, teacher_folder
 
@@ -58,6 +58,7 @@ def finished(run: Path, which: str, *, note: Mapping[str, Any]) -> Finished:
     network: nn.Module = new_network(recipe, seed=0, members=_members(recipe, which))
     load_weights(network, folder / WEIGHTS)
     if which == "student" and (where := trained_map(run)) is not None:
+        _check_map(run, results[-1])
         network = Mapped(network, where)
     return Finished(network.eval(), card)
 
@@ -131,6 +132,16 @@ def _result(folder: Path) -> dict[str, Any]:
             f"{folder} is not trained to the end; go on with 'ctiqa train' or 'ctiqa distil'"
         ) from None
     return result
+
+
+def _check_map(run: Path, student: Mapping[str, Any]) -> None:
+    folder, key = map_folder(run), "corpus_fingerprint"
+    same_recipe = read_recipe(folder / RECIPE) == read_recipe(run / RECIPE)
+    if not same_recipe or _result(folder)[key] != student[key]:
+        raise ModelError(
+            f"{folder} was trained by another recipe or corpus than the student; give "
+            "'ctiqa quality-map' with --restart"
+        )
 
 
 def _card(

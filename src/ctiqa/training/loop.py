@@ -4,7 +4,7 @@ import copy
 import math
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal, TypeAlias, cast
@@ -61,9 +61,9 @@ def make_fabric(precision: Precision, *, accelerator: str = "auto", devices: int
 
 
 def _knows_bfloat16() -> bool:
-    """Return whether the CPU multiplies bfloat16 itself (Intel's and AMD's AVX-512 BF16, AMX)."""
-    # torch 2.11 has no public name for it.
-    return torch.cpu._is_avx512_bf16_supported()  # noqa: SLF001
+    """Return whether the CPU multiplies bfloat16 itself, as far as PyTorch tells."""
+    tells: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    return any(tells.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
 def learning_rate(step: int, *, steps: int, plan: OptimiserPlan) -> float:
@@ -96,7 +96,7 @@ def fit(
 
     Args:
         fabric: from :func:`make_fabric`.
-        network: (N, 512, 512) HU and (N,) pixel sides to (N, K) scores, its first weights drawn.
+        network: (N, S, S) HU and (N,) pixel sides to (N, K) scores, its first weights drawn.
         course: what is taught.
         watch: is told how it goes.
         judge: what is recorded of every epoch.

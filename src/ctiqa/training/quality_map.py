@@ -13,7 +13,7 @@ from ctiqa.corpus.loss_map import CELLS
 from ctiqa.corpus.map_examples import MapExamples
 from ctiqa.corpus.split import folds
 from ctiqa.corpus.store import Corpus
-from ctiqa.errors import CorpusError
+from ctiqa.errors import CorpusError, RecipeError
 from ctiqa.measures.agreement import agreement
 from ctiqa.model.map_network import MapNetwork
 from ctiqa.training.checkpoint import WEIGHTS, load_weights
@@ -52,7 +52,12 @@ def train_quality_map(
         CtiqaError: in words for a person, whatever stands in the way.
     """
     recipe = read_recipe(run / RECIPE)
-    plan = recipe.quality_map
+    plan, side = recipe.quality_map, corpus.stored(0, 0).shape[0]
+    if recipe.network.size != side:
+        raise RecipeError(
+            f"a quality map covers whole slices of {side} pixels a side, and [network] size is "
+            f"{recipe.network.size}; train a network of size {side} for it"
+        )
     share = _share(corpus, recipe)
     folder = map_folder(run)
     begin(folder, recipe, fabric, restart=restart)

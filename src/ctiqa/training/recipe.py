@@ -74,6 +74,10 @@ class Recipe:
             "the student's lr lies below lr_min",
         )
         self.comparator.check(self.network, self.vit.weights)
+        require(
+            not self.comparator.name or self.optimiser.batch > 1,
+            "batch norm of a comparator learns nothing from one slice: batch must be 2 or more",
+        )
 
     @property
     def caution(self) -> str:

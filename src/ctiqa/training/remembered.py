@@ -10,7 +10,7 @@ from torch import Tensor, nn
 __all__ = ["Memory", "Remembered"]
 
 Memory: TypeAlias = MutableMapping[bytes, Sequence[float]]
-"""Outputs of one teacher by the digest of the image."""
+"""Outputs of one teacher by the digest of the image and its side."""
 
 
 class Remembered(nn.Module):
@@ -32,7 +32,8 @@ class Remembered(nn.Module):
     def forward(self, hu: Tensor, pixel_mm: Tensor) -> Tensor:
         """Return (N, members P) float32 outputs of (N, S, S) slices in HU."""
         keys = [
-            hashlib.blake2b(image.numpy(), digest_size=16).digest() for image in hu.contiguous()
+            hashlib.blake2b(image.numpy(), digest_size=16, key=side.numpy().tobytes()).digest()
+            for image, side in zip(hu.contiguous(), pixel_mm, strict=True)
         ]
         pairs = zip(self.members, self._memories, strict=True)
         return torch.cat(

@@ -54,7 +54,7 @@ class Ensemble(nn.Module):
         return self.members[0]
 
     def forward(self, hu: torch.Tensor, pixel_mm: torch.Tensor) -> torch.Tensor:
-        """Return (N, K P) outputs of (N, 512, 512) slices in HU, member by member."""
+        """Return (N, K P) outputs of (N, S, S) slices in HU, member by member."""
         return torch.cat([member(hu, pixel_mm) for member in self.members], dim=1)
 
 
