@@ -48,6 +48,7 @@ SCORES: Mapping[str, Column] = {
     "poor0": REFERENCE + 0.5 * RNG.normal(size=COUNT),
     "poor1": REFERENCE + 0.5 * RNG.normal(size=COUNT),
     "against": -REFERENCE,
+    "flat0": np.full(COUNT, 0.5),
 }
 DONE = frozenset(SCORES)
 
@@ -128,6 +129,22 @@ def test_a_reading_names_best_chosen_noise_and_inversion(scales: Scales) -> None
     assert "No better than noise alone, which needs no network: poor, against." in text
     assert "must not be quoted: against." in text
     assert "An interval over patients" not in text
+
+
+def test_a_row_whose_score_never_changes_is_named_and_compared_with_nothing(
+    scales: Scales,
+) -> None:
+    flat = weighed(scales, "flat", ("flat0",), ("flat0",))
+    same = [weighed(scales, key, ("good0",), ("good1",)) for key in ("one", "two")]
+    assert math.isnan(flat.figures["opm"].mean)
+    text = " ".join(read_table([flat, *same], "one", patients=4))
+    assert "The paper's choice, one, has the highest signed OPM" in text
+    assert "With fewer than two seeds" not in text
+    assert "these seeds: two." in text
+    assert "nothing else is said of it: flat." in text
+    alone = " ".join(read_table([flat], "one", patients=4))
+    assert "highest" not in alone
+    assert "nothing else is said of it: flat." in alone
 
 
 def test_a_reading_tells_rows_apart_by_the_spread_between_seeds(scales: Scales) -> None:

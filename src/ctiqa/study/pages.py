@@ -117,9 +117,9 @@ def _intervals(worths: Sequence[Worth], found: Found) -> str:
     lines = [
         [
             worth.words,
-            f"{worth.figures['signed_opm'].mean:.4f}",
+            _number(worth.figures["signed_opm"].mean),
             _ends(worth.interval),
-            "-" if worth.gain is None else f"{worth.gain:+.4f}",
+            _number(worth.gain, "+.4f"),
             _ends(worth.gain_interval),
         ]
         for worth in worths
@@ -137,8 +137,8 @@ def _patients(worths: Sequence[Worth], found: Found) -> str:
     return "## Signed OPM within each test patient\n\n" + markdown(("", *patients), lines)
 
 
-def _number(value: float) -> str:
-    return f"{value:.4f}" if math.isfinite(value) else "-"
+def _number(value: float | None, form: str = ".4f") -> str:
+    return "-" if value is None or not math.isfinite(value) else format(value, form)
 
 
 def _printed(row: Printed, figure: str) -> str:

@@ -41,13 +41,24 @@ def read_table(
     """
     if not rows:
         return ("No row is done yet.",)
+    known = [row for row in rows if math.isfinite(_mean(row))]
+    silent = [row.words for row in rows if row not in known]
     return (
-        *_best(rows, chosen),
-        *_beside_chosen(rows, chosen),
-        *(_trend(rows) if ordered and len(rows) > 1 else ()),
+        *(_best(known, chosen) if known else ()),
+        *_beside_chosen(known, chosen),
+        *(_trend(known) if ordered and len(known) > 1 else ()),
         *_beside_noise(rows),
+        *_silent(silent),
         *_doubts(rows, patients),
     )
+
+
+def _silent(names: Sequence[str]) -> Iterator[str]:
+    if names:
+        yield (
+            "No correlation is defined, since every image got the same score by some seed, so that "
+            f"nothing else is said of it: {', '.join(names)}."
+        )
 
 
 def _best(rows: Sequence[Worth], chosen: str) -> Iterator[str]:
