@@ -42,7 +42,7 @@ def read_table(
     if not rows:
         return ("No row is done yet.",)
     known = [row for row in rows if math.isfinite(_mean(row))]
-    silent = [row.words for row in rows if row not in known]
+    silent = [row.words for row in rows if not math.isfinite(_mean(row))]
     return (
         *(_best(known, chosen) if known else ()),
         *_beside_chosen(known, chosen),
