@@ -20,8 +20,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ctiqa.corpus.degraded import resolution_mm
 from ctiqa.corpus.labeller import STREAKS, Labeller
+from ctiqa.corpus.resolution import resolution_mm
 from ctiqa.corpus.store import Corpus
 from ctiqa.degrade.blur import Blur
 from ctiqa.degrade.degradation import Degradation

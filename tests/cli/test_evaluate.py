@@ -16,6 +16,7 @@ from ctiqa.corpus.part import CorpusSettings
 from ctiqa.corpus.store import SliceFacts
 
 HEADER = "score,reference,patient,dose,noise_hu,slice"
+SIZE = 48
 
 
 def run(*words: str | Path) -> Result:
@@ -67,11 +68,18 @@ def corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     def scorer(model: Path | None, *, device: str) -> SimpleNamespace:
         assert device == "cpu"
         return SimpleNamespace(
-            card=SimpleNamespace(name="stand-in" if model is None else model.stem, interval=None),
+            card=SimpleNamespace(
+                name="stand-in" if model is None else model.stem, interval=None, size=SIZE
+            ),
             sha256="0" * 64,
             has_map=False,
-            score_batch=lambda hu, _: -hu.std(axis=(1, 2))[:, None],
+            score_batch=score_batch,
         )
+
+    def score_batch(hu: np.ndarray, _: object) -> np.ndarray:
+        # Less than the slices of the corpus: a network is shown their middle.
+        assert hu.shape[1:] == (SIZE, SIZE)
+        return -hu.std(axis=(1, 2))[:, None]
 
     monkeypatch.setattr("ctiqa.scoring.scorer.Scorer", scorer)
     return folder
@@ -134,7 +142,9 @@ def test_the_result_is_also_written_in_the_form_that_the_name_asks_for(
     assert output.read_text().startswith(start)
 
 
-@pytest.mark.parametrize("words", [["-o", "out.txt"], ["-o", "absent/out.md"], ["-m", "m.onnx"]])
+@pytest.mark.parametrize(
+    "words", [["-o", "out.txt"], ["-o", "absent/out.md"], ["-m", "m.onnx"], ["--pixel-mm", "0.8"]]
+)
 def test_a_wrong_call_is_refused_before_any_work_with_exit_code_2(
     tmp_path: Path, words: list[str]
 ) -> None:

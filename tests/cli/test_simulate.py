@@ -90,9 +90,9 @@ def test_an_impossible_dose_is_a_wrong_call(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows knows no SIGINT of one process")
 def test_ctrl_c_at_work_leaves_no_series_and_ends_with_code_130(tmp_path: Path) -> None:
-    write_phantom_series(tmp_path / "scan", slices=12, size=128, pixel_mm=3)
+    write_phantom_series(tmp_path / "scan", slices=48, size=128, pixel_mm=3)
     out = tmp_path / "out"
-    doses = [word for percent in range(10, 90) for word in ("--dose", f"{percent / 100}")]
+    doses = [word for percent in range(10, 90, 4) for word in ("--dose", f"{percent / 100}")]
     code = "from ctiqa.cli.main import run; run()"
     with subprocess.Popen(
         [sys.executable, "-c", code, "simulate", tmp_path / "scan", "-o", out, *doses],
@@ -104,5 +104,5 @@ def test_ctrl_c_at_work_leaves_no_series_and_ends_with_code_130(tmp_path: Path) 
             time.sleep(0.005)
         working.send_signal(signal.SIGINT)
         _, said = working.communicate()
-    assert (working.returncode, list(out.iterdir())) == (130, [])
-    assert said == "ctiqa: stopped before the end; no unfinished result was written\n"
+    words = "ctiqa: stopped before the end; no unfinished result was written\n"
+    assert (working.returncode, said, list(out.iterdir())) == (130, words, [])

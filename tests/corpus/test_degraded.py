@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from ctiqa.corpus.degraded import degrade_corpus
+from ctiqa.corpus.degraded_images import read_degraded
 from ctiqa.corpus.examples import FixedExamples, FreshExamples
 from ctiqa.corpus.label import IDEAL, PARTS, ROUTINE
 from ctiqa.corpus.mixture import Mixture, read_mixture
@@ -102,6 +103,22 @@ def test_a_second_run_makes_the_same_bytes_and_goes_on_where_one_was_killed(
 def test_another_mixture_is_refused(degraded: Corpus) -> None:
     with pytest.raises(CorpusError, match="made by another mixture"):
         degrade_corpus(degraded, replace(MIXTURE, seed=7), workers=1)
+
+
+def test_the_fingerprint_knows_the_degraded_images_where_they_are_asked_for(
+    degraded: Corpus, corpus: Corpus, tmp_path: Path
+) -> None:
+    everyone = range(len(degraded.slices))
+    known = degraded.fingerprint(everyone, degraded=True)
+    assert degraded.fingerprint(everyone) == corpus.fingerprint(everyone) != known
+    copy = replace(degraded, folder=tmp_path / "corpus")
+    shutil.copytree(degraded.folder, copy.folder)
+    assert copy.fingerprint(everyone, degraded=True) == known
+    facts = copy.folder / "degraded" / f"{copy.slices[1].facts.part}.json"
+    changed = json.loads(facts.read_text()) | {"sigma_mm": 0.7}
+    facts.write_text(json.dumps(changed))
+    read_degraded.cache_clear()
+    assert copy.fingerprint(everyone, degraded=True) != known
 
 
 def test_labels_in_parts_of_a_corpus_without_them_are_refused(corpus: Corpus) -> None:

@@ -1,10 +1,12 @@
 """The best that meters do together: what it learns, and what it keeps."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from ctiqa.corpus.degraded_images import read_degraded
 from ctiqa.corpus.label import IDEAL, PARTS
 from ctiqa.corpus.store import Corpus
 from ctiqa.study import meters
@@ -49,6 +51,21 @@ def test_readings_are_kept_in_the_corpus(corpus: Corpus, monkeypatch: pytest.Mon
     assert first is not None
     assert second is not None
     np.testing.assert_array_equal(first, second)
+
+
+def test_readings_of_a_corpus_degraded_anew_are_taken_anew(
+    corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told(monkeypatch)
+    (at,) = Chosen.of(corpus, IN_PARTS, split="test").indices[:1]
+    first = meters._kept(corpus, at)
+    facts = corpus.folder / "degraded" / f"{corpus.slices[at].facts.part}.json"
+    held = json.loads(facts.read_text())
+    for row in held["degraded"]:
+        row["score"] /= 2
+    facts.write_text(json.dumps(held))
+    read_degraded.cache_clear()
+    assert (meters._kept(corpus, at)[-1] < first[-1])[:2].all()
 
 
 def test_nothing_is_told_where_a_meter_never_reads(

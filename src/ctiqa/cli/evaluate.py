@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["evaluate"]
 
 _MOST_REFUSALS_SHOWN = 20
+_USUAL_PIXEL_MM = 0.7
 _FORMS = (".json", ".csv", ".md")
 
 
@@ -53,8 +54,13 @@ def evaluate(
         typer.Option(help="Width and level in HU that its pixels 0 to 1 stand for."),
     ] = (350.0, 40.0),
     pixel_mm: Annotated[
-        float, typer.Option(help="Side of its pixels, of which it says nothing.", min=0.1)
-    ] = 0.7,
+        float | None,
+        typer.Option(
+            help="Side of the data set's pixels in mm, of which its files say nothing; "
+            f"{_USUAL_PIXEL_MM} if absent.",
+            min=0.1,
+        ),
+    ] = None,
     split: Annotated[str, typer.Option(help="Split of the corpus to evaluate.")] = "test",
     only: Annotated[
         str, typer.Option(help="Only slices of the corpus whose path starts like this.")
@@ -105,13 +111,20 @@ def evaluate(
       ctiqa evaluate challenge --dataset ldctiqac2023 --window 350 40 -m student.onnx
     """
     _check_output(output)
+    if pixel_mm is not None and dataset is None:
+        raise typer.BadParameter("goes with --dataset alone", param_hint="--pixel-mm")
     if dataset is not None:
         if train is not None or teacher:
             raise typer.BadParameter("goes with a table or a corpus", param_hint="--train")
         if not window[0] > 0:
             raise typer.BadParameter("give the width first, above 0", param_hint="--window")
         found = from_challenge(
-            evidence, model, window, pixel_mm=pixel_mm, device=device, quiet=quiet
+            evidence,
+            model,
+            window,
+            pixel_mm=pixel_mm or _USUAL_PIXEL_MM,
+            device=device,
+            quiet=quiet,
         )
     elif evidence.is_dir():
         if train is not None:

@@ -69,7 +69,7 @@ def from_corpus(folder: Path, choice: Choice) -> Found:
     from ctiqa.corpus.store import Corpus
     from ctiqa.scoring.scorer import Scorer
     from ctiqa.study.chosen import Chosen
-    from ctiqa.study.corpus_evidence import gather
+    from ctiqa.study.corpus_evidence import gather, of_middle
     from ctiqa.study.map_evidence import map_agreement
 
     if choice.self_label and find_spec("skimage") is None:
@@ -85,11 +85,12 @@ def from_corpus(folder: Path, choice: Choice) -> Found:
     label = recipes[choice.label]
     chosen = Chosen.of(Corpus.open(folder), label, split=choice.split, only=choice.only)
     scorer = Scorer(choice.model, device=choice.device)
-    teachers = [Scorer(path, device=choice.device) for path in choice.teachers]
+    others = [Scorer(path, device=choice.device) for path in choice.teachers]
+    shown, *teachers = (of_middle(one.score_batch, one.card.size) for one in (scorer, *others))
     evidence = gather(
         chosen,
-        scorer.score_batch,
-        teachers=[teacher.score_batch for teacher in teachers],
+        shown,
+        teachers=teachers,
         # Neither knows what to say of an image that is blurred or streaky.
         by_itself=choice.self_label and choice.label is not Label.PARTS,
         niqe=choice.niqe and choice.label is not Label.PARTS,

@@ -1,7 +1,7 @@
 """Add degraded images and labels in parts to a corpus; resumable slice by slice."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import as_completed
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -15,25 +15,15 @@ from ctiqa.corpus.degraded_images import FOLDER, LOSS
 from ctiqa.corpus.labeller import STREAKS, Labeller
 from ctiqa.corpus.loss_map import to_bytes
 from ctiqa.corpus.mixture import Mixture
+from ctiqa.corpus.resolution import resolutions
 from ctiqa.corpus.store import Corpus
 from ctiqa.degrade.kinds import to_record
 from ctiqa.dose.simulate import lower_dose
 from ctiqa.errors import CorpusError
 from ctiqa.files import write_whole
 from ctiqa.images.ct_slice import FloatImage
-from ctiqa.measures.global_noise import soft_tissue
-from ctiqa.measures.sharpness import series_sigma_mm
-from ctiqa.measures.texture import noise_frequency_per_mm, noise_sigma_mm
 
-__all__ = ["USUAL_SIGMA_MM", "degrade_corpus", "resolution_mm"]
-
-USUAL_SIGMA_MM = 0.6
-"""Resolution of a series that shows neither noise nor a clean edge: that of most body kernels."""
-
-_APERTURE_MM = 0.41
-"""Blur of focal spot and detector, which signal passes and noise does not (decision 011)."""
-
-_SLICES_SEEN = 8
+__all__ = ["degrade_corpus"]
 
 Progress = Callable[[int, int], None]
 """Called with (done, of)."""
@@ -74,14 +64,15 @@ def degrade_corpus(
         progress: told after every slice.
 
     Raises:
-        CorpusError: if the corpus was degraded by another mixture, or a worker was ended.
+        CorpusError: if the corpus was degraded by another mixture or another way of reading
+            resolutions, or a worker was ended.
         WriteError: if something could not be written whole.
     """
     folder = corpus.folder / FOLDER
     _begin(folder, mixture)
     tasks = [
         _Task(_alone(corpus, index), sigma_mm, mixture)
-        for indices, sigma_mm in _resolutions(corpus, folder)
+        for indices, sigma_mm in resolutions(corpus, folder / "resolutions.json")
         for index in indices
     ]
     missing = [task for task in tasks if not task.facts_path.exists()]
@@ -104,40 +95,6 @@ def _begin(folder: Path, mixture: Mixture) -> None:
     except OSError as error:
         raise CorpusError(f"{folder} cannot be made ({error.strerror})") from error
     write_whole(path, words.encode())
-
-
-def _resolutions(corpus: Corpus, folder: Path) -> list[tuple[Sequence[int], float]]:
-    """Return the slices of each series, in each reconstruction, with its resolution in mm."""
-    series: dict[str, list[int]] = {}
-    for index, one in enumerate(corpus.slices):
-        key = f"{one.facts.series_instance_uid or one.facts.series} {one.facts.reconstruction}"
-        series.setdefault(key, []).append(index)
-    path = folder / "resolutions.json"
-    known: dict[str, float] = json.loads(path.read_text("utf-8")) if path.exists() else {}
-    for key, indices in series.items():
-        if key not in known:
-            known[key] = resolution_mm(corpus, indices)
-    write_whole(path, (json.dumps(known, indent=2) + "\n").encode())
-    return [(indices, known[key]) for key, indices in series.items()]
-
-
-def resolution_mm(corpus: Corpus, indices: Sequence[int]) -> float:
-    """Return the resolution of one series, as a Gaussian, from some of its slices.
-
-    The grain of the noise tells the kernel, even in a single slice; where too little flat tissue
-    shows any, the patient's edges tell it; else it is the usual one.
-    """
-    seen = indices[:: max(1, len(indices) // _SLICES_SEEN)]
-    kernels = [_kernel_mm(corpus.image(at, 0), corpus.pixel_mm(at)) for at in seen]
-    if np.isfinite(kernels).any():
-        return float(np.hypot(np.nanmedian(kernels), _APERTURE_MM))
-    sigma_mm = series_sigma_mm((corpus.image(at, 0), corpus.pixel_mm(at)) for at in seen)
-    return sigma_mm if np.isfinite(sigma_mm) else USUAL_SIGMA_MM
-
-
-def _kernel_mm(hu: FloatImage, pixel_mm: float) -> float:
-    frequency = noise_frequency_per_mm(hu, soft_tissue(hu), pixel_mm=pixel_mm)
-    return noise_sigma_mm(frequency, pixel_mm=pixel_mm)
 
 
 def _alone(corpus: Corpus, index: int) -> Corpus:

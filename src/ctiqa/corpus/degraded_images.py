@@ -1,5 +1,6 @@
 """Read the degraded images of a slice, and labels in parts."""
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ class DegradedImages:
         doses: (degraded,) dose of each.
         records: of each degradation, its kind first.
         sigma_mm: resolution of the series.
+        digest: SHA-256 of all of this but the path.
     """
 
     path: Path
@@ -42,6 +44,7 @@ class DegradedImages:
     doses: npt.NDArray[np.float64]
     records: tuple[Mapping[str, Any], ...]
     sigma_mm: float
+    digest: str
 
     def stored(self, place: int) -> npt.NDArray[np.int16]:
         """Return one image as it is stored, mapped from disk; no file stays open behind it."""
@@ -88,12 +91,13 @@ def read_degraded(path: Path) -> DegradedImages:
         CorpusError: if there are none.
     """
     try:
-        held = json.loads(path.read_text("utf-8"))
+        facts = path.read_bytes()
     except FileNotFoundError:
         raise CorpusError(
             f"{path.parent.parent} holds no labels in parts for every slice; make them by "
             "'ctiqa degrade'"
         ) from None
+    held = json.loads(facts)
     rows = held["degraded"]
     return DegradedImages(
         path=path.with_suffix(".npy"),
@@ -102,6 +106,7 @@ def read_degraded(path: Path) -> DegradedImages:
         doses=np.array([row["dose"] for row in rows]),
         records=tuple(row["degradation"] for row in rows),
         sigma_mm=held["sigma_mm"],
+        digest=hashlib.sha256(facts).hexdigest(),
     )
 
 

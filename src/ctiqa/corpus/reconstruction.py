@@ -1,7 +1,9 @@
 """Show a slice in another pixel size and kernel, so that few scanners teach many."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from scipy import fft, ndimage
@@ -31,6 +33,35 @@ class Reconstruction:
     def __str__(self) -> str:
         """Return it in words, as the tables of a corpus name it."""
         return f"pixel x {self.pixel_factor:.3f}, kernel exp({self.kernel_slope:.2f} f^2)"
+
+    @classmethod
+    def of(cls, words: str) -> Self:
+        """Return the reconstruction that the tables of a corpus name.
+
+        Raises:
+            ValueError: if they name none.
+
+        >>> Reconstruction.of("pixel x 1.250, kernel exp(-3.20 f^2)")
+        Reconstruction(pixel_factor=1.25, kernel_slope=-3.2)
+        """
+        found = re.fullmatch(r"pixel x (\S+), kernel exp\((\S+) f\^2\)", words)
+        if not found:
+            raise ValueError(f"{words!r} names no reconstruction")
+        return cls(*map(float, found.groups()))
+
+    def added_blur_mm2(self, *, pixel_mm: float) -> float:
+        """Return what its kernel adds to the square of the scan's own blur, below 0 if sharper.
+
+        A Gaussian blur of standard deviation sigma has the response exp(-2 (pi sigma f)^2), so the
+        squares of two blurs add up.
+
+        Args:
+            pixel_mm: side of the scan's own pixel in mm.
+
+        >>> round(Reconstruction(1.25, -2 * np.pi**2).added_blur_mm2(pixel_mm=0.5), 6)
+        0.25
+        """
+        return float(-self.kernel_slope / (2 * np.pi**2) * pixel_mm**2)
 
 
 def drawn(rng: np.random.Generator) -> Reconstruction:

@@ -213,14 +213,21 @@ class Corpus:
             return labels[at]
         return np.concatenate([labels[at], self.degraded(index).labels[:, columns_of(recipe)]])
 
-    def fingerprint(self, indices: Sequence[int]) -> str:
-        """Return a SHA-256 over the identity and the measures of some slices."""
+    def fingerprint(self, indices: Sequence[int], *, degraded: bool = False) -> str:
+        """Return a SHA-256 over the identity and the measures of some slices.
+
+        Args:
+            indices: of the slices.
+            degraded: whether what 'ctiqa degrade' made of them counts, too.
+        """
         digest = hashlib.sha256(json.dumps(asdict(self.settings), sort_keys=True).encode())
         for index in indices:
             one = self.slices[index]
             digest.update(one.facts.part.encode())
             for table in (one.ideal, one.routine, one.noise_hu):
                 digest.update(np.ascontiguousarray(table).tobytes())
+            if degraded:
+                digest.update(self.degraded(index).digest.encode())
         return digest.hexdigest()
 
     def _pixels(self, index: int) -> npt.NDArray[np.int16]:

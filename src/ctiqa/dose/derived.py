@@ -191,10 +191,12 @@ def _steps(series: Series, lower: LowerDose) -> int:
 
 def _in_threads(
     make: Callable[[int], list[str] | None], count: int, threads: int
-) -> Iterator[list[str] | None]:
+) -> list[list[str] | None]:
     pool = ThreadPoolExecutor(threads)
     try:
-        yield from pool.map(make, range(count))
+        # Not lazily: an interrupt between two results must end the threads before what they write
+        # is deleted.
+        return list(pool.map(make, range(count)))
     finally:
         # A full disk or an interrupt must not wait for the rest of the series.
         pool.shutdown(cancel_futures=True)

@@ -29,7 +29,6 @@ __all__ = [
 ]
 
 LDCTIQAC2023 = "ldctiqac2023"
-USUAL_PIXEL_MM = 0.7
 SCALE = (0.0, 4.0)
 
 MAPPED = "model, mapped like the noise"
@@ -109,7 +108,7 @@ def gather(
     *,
     size: int,
     window: Window = SOFT_TISSUE,
-    pixel_mm: float = USUAL_PIXEL_MM,
+    pixel_mm: float,
     advance: Advance = lambda _done, _of: None,
 ) -> Found:
     """Score every image of the challenge, and measure its noise.

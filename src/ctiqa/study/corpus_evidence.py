@@ -18,6 +18,7 @@ from ctiqa.corpus.store import Corpus
 from ctiqa.errors import WriteError
 from ctiqa.files import write_whole
 from ctiqa.images.ct_slice import CTSlice, FloatImage, Identity
+from ctiqa.images.slice_header import fit_window
 from ctiqa.measures.correlation import Column
 from ctiqa.scoring.interval import around
 from ctiqa.scoring.scorer import PixelSides
@@ -27,7 +28,7 @@ from ctiqa.study.evidence import EvidenceTable, TrainingImages
 from ctiqa.study.meters import METERS, meters_column
 from ctiqa.study.niqe import NIQE, niqe_column
 
-__all__ = ["Advance", "Bar", "Chosen", "Evidence", "Predict", "gather", "outputs"]
+__all__ = ["Advance", "Bar", "Chosen", "Evidence", "Predict", "gather", "of_middle", "outputs"]
 
 Predict: TypeAlias = Callable[[FloatImage, PixelSides], npt.NDArray[np.floating]]
 """Returns the raw outputs, (N, k), of (N, size, size) slices in HU with their pixel sides."""
@@ -115,6 +116,21 @@ def gather(
         interval=None if interval is None else around(members, interval),
     )
     return Evidence(table, replace(chosen, indices=trained).known() if trained else None)
+
+
+def of_middle(predict: Predict, size: int) -> Predict:
+    """Return a model that is shown the middle of slices, as many pixels as it takes.
+
+    >>> shape_of = lambda hu, _: np.array(hu.shape)
+    >>> of_middle(shape_of, 40)(np.zeros((2, 64, 64), np.float32), [0.7, 0.7]).tolist()
+    [2, 40, 40]
+    """
+
+    def seen(hu: FloatImage, pixel_mm: PixelSides) -> npt.NDArray[np.floating]:
+        part, _ = fit_window(hu.shape[-1], size)
+        return predict(hu[:, part, part], pixel_mm)
+
+    return seen
 
 
 def outputs(

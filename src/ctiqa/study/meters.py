@@ -75,13 +75,12 @@ def meters_column(
 
 def _kept(corpus: Corpus, at: int) -> Readings:
     """Return the readings of all images of a slice, (images, meters), kept in the corpus."""
-    part = corpus.slices[at].facts.part
-    kept = corpus.folder / "meters" / f"{part}-{version('ctiqa')}.json"
-    images = len(corpus.settings.image_doses) + len(corpus.degraded(at).doses)
+    part, degraded = corpus.slices[at].facts.part, corpus.degraded(at)
+    name = f"{part}-{degraded.digest[:8]}-{version('ctiqa')}.json"
+    kept = corpus.folder / "meters" / name
     if kept.exists():
-        held = np.array(json.loads(kept.read_text("utf-8")), np.float64)
-        if len(held) == images:
-            return held
+        return np.array(json.loads(kept.read_text("utf-8")), np.float64)
+    images = len(corpus.settings.image_doses) + len(degraded.doses)
     made = np.array([_readings(corpus, at, place) for place in range(images)])
     plain = [[value if np.isfinite(value) else None for value in row] for row in made.tolist()]
     with suppress(WriteError):  # nothing is lost where a corpus cannot be written to

@@ -110,7 +110,7 @@ def distil(
         plan=_optimiser(recipe),
         seed=plan.seed,
         keep="last" if plan.select == "last" else "best",
-        origin=origin(corpus),
+        origin=origin(corpus, recipe),
     )
     rows = fit(fabric, student, course, watch)
     if fabric.is_global_zero:

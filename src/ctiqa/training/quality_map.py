@@ -69,7 +69,7 @@ def train_quality_map(
         plan=replace(recipe.optimiser, epochs=plan.epochs, lr=plan.lr, lr_min=min(1e-6, plan.lr)),
         seed=plan.seed,
         keep="last",
-        origin=origin(corpus),
+        origin=origin(corpus, recipe),
     )
     rows = fit(fabric, _drawn(recipe), course, watch, judge=_judged)
     if fabric.is_global_zero:

@@ -138,7 +138,7 @@ def train_teachers(
             plan=recipe.optimiser,
             seed=seed,
             keep="last" if plan.select == "last" else "best",
-            origin=origin(corpus),
+            origin=origin(corpus, recipe),
         )
         rows = fit(fabric, first_network(recipe, seed=seed), course, watch)
         if fabric.is_global_zero:
@@ -167,9 +167,10 @@ def first_network(recipe: Recipe, *, seed: int, members: int = 1) -> Network:
     return network
 
 
-def origin(corpus: Corpus) -> dict[str, str]:
+def origin(corpus: Corpus, recipe: Recipe) -> dict[str, str]:
     """Return what a checkpoint must have been trained on to be gone on with."""
-    return {"corpus_fingerprint": corpus.fingerprint(corpus.where("train"))}
+    trained = corpus.where("train")
+    return {"corpus_fingerprint": corpus.fingerprint(trained, degraded=len(recipe.label.parts) > 1)}
 
 
 def report(
