@@ -54,7 +54,7 @@ def test_operations_are_those_of_the_layers_by_hand(small: NetworkShape) -> None
     "changes",
     [
         *({}, {"blocks": ()}, {"unshuffle": 2, "depth": 3}, {"outputs": 4}),
-        *({"down_bn_relu": False}, {"sees_pixel_mm": True}),
+        *({"down_bn_relu": False}, {"sees_pixel_mm": True}, {"sees_grain": True}),
     ],
     ids=str,
 )

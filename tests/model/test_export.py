@@ -147,6 +147,15 @@ class SideBySide(nn.Module):
         return torch.cat([each(hu, pixel_mm) for each in self.networks], dim=1)
 
 
+def test_a_network_that_is_told_the_grain_carries_over(make: Any, tmp_path: Path) -> None:
+    network, path = make(outputs=4, sees_grain=True), tmp_path / "grain.onnx"
+    export(network, CARD, path)
+    hu = 300 * torch.randn(9, 64, 64, generator=torch.Generator().manual_seed(2))
+    with torch.inference_mode():
+        expected = network(hu, torch.ones(9))
+    np.testing.assert_allclose(Scorer(path).score_batch(hu.numpy(), 1.0), expected, atol=1e-3)
+
+
 def test_the_side_of_a_pixel_travels_with_a_network_that_sees_it(make: Any, tmp_path: Path) -> None:
     network, path = make(outputs=4, sees_pixel_mm=True), tmp_path / "sees.onnx"
     export(network, CARD, path)

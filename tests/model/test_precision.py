@@ -24,6 +24,9 @@ SHAPES = {
         heads=3,
         mlp=768,
     ),
+    "told the grain": NetworkShape(
+        blocks=(8,), padding=1, width=96, depth=2, heads=3, mlp=192, sees_grain=True, outputs=8
+    ),
     "the paper's stem": NetworkShape(
         blocks=(8, 16), padding=1, width=96, depth=2, heads=3, mlp=192
     ),

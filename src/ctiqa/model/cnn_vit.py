@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ctiqa.images.slice_header import fit_window
+from ctiqa.model.grain import GrainTokens
 from ctiqa.model.shape import NetworkShape
 
-__all__ = ["Attention", "CnnVit", "NetworkShape", "attention", "half_octaves"]
+__all__ = ["Attention", "CnnVit", "NetworkShape", "attention", "half_octaves", "middle"]
 
 USUAL_PIXEL_MM = 0.7
 
@@ -34,6 +35,7 @@ class CnnVit(nn.Module):
         self.window = Windowing(shape.windows, shape.size)
         self.stem = _stem(shape)
         self.embed = Patches(shape.down_channels, shape.width, shape.patch, stride=shape.patch)
+        self.grain = GrainTokens(shape) if shape.sees_grain else None
         self.class_token = nn.Parameter(torch.zeros(1, 1, shape.width))
         self.position = nn.Parameter(torch.empty(1, 1 + shape.patches, shape.width))
         self.scale = PixelSide(shape.width) if shape.sees_pixel_mm else None
@@ -52,6 +54,8 @@ class CnnVit(nn.Module):
         x = x[:, :, first:end, first:end]  # (N, D, M, M)
         x = self.embed(x)  # (N, W, M/patch, M/patch)
         x = x.flatten(2).transpose(1, 2)  # (N, T - 1, W)
+        if self.grain is not None:
+            x = x + self.grain(middle(hu, self.shape.size))  # (N, T - 1, W)
         token = self.class_token.expand(x.shape[0], -1, -1)  # (N, 1, W)
         x = torch.cat([token, x], dim=1) + self.position  # (N, T, W)
         if self.scale is not None:
@@ -75,10 +79,15 @@ class Windowing(nn.Module):
 
     def forward(self, hu: Tensor) -> Tensor:
         """Return (N, C, S, S) of (N, S, S) or larger."""
-        part, _ = fit_window(hu.shape[-1], self.size)
-        hu = hu[:, part, part]
+        hu = middle(hu, self.size)
         channels = [((hu - level) * (2 / width)).clamp(-1, 1) for width, level in self.windows]
         return torch.stack(channels, dim=1)
+
+
+def middle(hu: Tensor, size: int) -> Tensor:
+    """Return the (N, size, size) centre of (N, S, S) slices."""
+    part, _ = fit_window(hu.shape[-1], size)
+    return hu[:, part, part]
 
 
 class PixelSide(nn.Linear):

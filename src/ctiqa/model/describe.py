@@ -118,6 +118,8 @@ def _steps(run: _Run, network: CnnVit) -> Iterator[Step]:
     first, end = shape.crop
     yield Step(f"crop {first}:{end}", run.taken[network.embed])
     yield run.step(network.embed, name=f"patches of {shape.patch} x {shape.patch}, linear")
+    if network.grain is not None:
+        yield run.step(network.grain, name="grain of each patch, linear, added to it")
     token = network.class_token.numel() + network.position.numel()
     yield Step("class token in front, sum with positions", run.taken[network.blocks], token)
     if network.scale is not None:

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ctiqa.errors import RecipeError
-from ctiqa.model.cnn_vit import Windowing, half_octaves
+from ctiqa.model.cnn_vit import Windowing, half_octaves, middle
+from ctiqa.model.grain import Grain
 from ctiqa.model.shape import NetworkShape
 
 __all__ = ["MapNetwork", "Mapped"]
@@ -29,7 +30,7 @@ class MapNetwork(nn.Module):
     of the pixels, the mean of each cell, then dilated convolutions from cell to cell.
 
     Args:
-        shape: of the network that scores; its size, windows and ``sees_pixel_mm`` count.
+        shape: of the network that scores; its size, windows and what it ``sees`` count.
         cells: along each side of the grid.
         filters: of the convolutions of pixels; twice as many from cell to cell.
 
@@ -45,6 +46,7 @@ class MapNetwork(nn.Module):
                 f"in [network] to a multiple of {_FOLD * cells}"
             )
         self.window = Windowing(shape.windows, shape.size)
+        self.size = shape.size
         self.pool = shape.size // (_FOLD * cells)
         self.sees_pixel_mm = shape.sees_pixel_mm
         channels = len(shape.windows) * _FOLD**2
@@ -52,7 +54,9 @@ class MapNetwork(nn.Module):
             *(nn.Conv2d(channels, filters, 3, padding=1), nn.ReLU()),
             *(nn.Conv2d(filters, filters, 3, padding=1), nn.ReLU()),
         )
-        self.cell = nn.Conv2d(filters + 1, 2 * filters, 1)
+        self.grain = Grain(shape.size // cells) if shape.sees_grain else None
+        seen = filters + 1 + (Grain.filters if shape.sees_grain else 0)
+        self.cell = nn.Conv2d(seen, 2 * filters, 1)
         self.grid = nn.ModuleList(
             nn.Conv2d(2 * filters, 2 * filters, 3, padding=reach, dilation=reach)
             for reach in _REACHES
@@ -67,7 +71,10 @@ class MapNetwork(nn.Module):
         x = functional.avg_pool2d(x, self.pool)  # (N, F, G, G)
         side = half_octaves(pixel_mm) if self.sees_pixel_mm else torch.zeros_like(pixel_mm)
         side = side[:, None, None, None].expand(-1, 1, x.shape[2], x.shape[3])  # (N, 1, G, G)
-        x = functional.relu(self.cell(torch.cat([x, side.to(x.dtype)], dim=1)))  # (N, 2 F, G, G)
+        seen = [x, side.to(x.dtype)]
+        if self.grain is not None:
+            seen.append(self.grain(middle(hu, self.size)).to(x.dtype))  # (N, grain's, G, G)
+        x = functional.relu(self.cell(torch.cat(seen, dim=1)))  # (N, 2 F, G, G)
         for layer in self.grid:
             x = x + functional.relu(layer(x))  # (N, 2 F, G, G)
         loss: Tensor = torch.sigmoid(self.out(x)[:, 0])  # (N, G, G)

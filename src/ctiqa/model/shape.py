@@ -4,7 +4,10 @@ from dataclasses import dataclass
 
 from ctiqa.errors import RecipeError
 
-__all__ = ["NetworkShape"]
+__all__ = ["CELLS", "NetworkShape"]
+
+CELLS = 4
+"""Cells along each side of a patch whose grain is told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +33,8 @@ class NetworkShape:
         mlp: hidden units of a block's perceptron.
         sees_pixel_mm: whether the network is told the side of the pixel, too; the paper's is not,
             and judges sharpness in pixels.
+        sees_grain: whether each patch is told how much it changes from pixel to pixel, too
+            (``grain.Grain``); the paper's convolutions have to learn that.
         outputs: 1 for a teacher, as many as teachers for a student.
 
     Raises:
@@ -51,6 +56,7 @@ class NetworkShape:
     heads: int = 12
     mlp: int = 3072
     sees_pixel_mm: bool = False
+    sees_grain: bool = False
     outputs: int = 1
 
     def __post_init__(self) -> None:
@@ -81,6 +87,11 @@ class NetworkShape:
             raise RecipeError(
                 f"[network] patches of {self.patch} do not fill a crop of {end - first}"
             )
+        if self.sees_grain and self.patch * self.stride % CELLS:
+            raise RecipeError(
+                f"[network] sees_grain needs patches of a multiple of {CELLS} pixels of the slice, "
+                f"not of {self.patch * self.stride}"
+            )
         if self.width % self.heads:
             raise RecipeError(f"[network] {self.heads} heads do not divide a width of {self.width}")
 
@@ -88,8 +99,12 @@ class NetworkShape:
     def map_side(self) -> int:
         """Side of the map that is cropped; the paper's is 256 less a pixel for each block."""
         lost = (self.kernel - 1 - 2 * self.padding) * len(self.blocks)
-        stride = 2 if self.unshuffle == 1 else 1
-        return (self.size // self.unshuffle - lost) // stride
+        return (self.size // self.unshuffle - lost) * self.unshuffle // self.stride
+
+    @property
+    def stride(self) -> int:
+        """Pixels of the slice along a side of a pixel of that map."""
+        return max(2, self.unshuffle)
 
     @property
     def patches(self) -> int:

@@ -1,0 +1,91 @@
+"""What a network is told of the grain of a slice."""
+
+import numpy as np
+import pytest
+import torch
+from scipy import ndimage
+
+from ctiqa.errors import RecipeError
+from ctiqa.model.cnn_vit import CnnVit, NetworkShape
+from ctiqa.model.grain import Grain, GrainTokens
+
+SHAPE = NetworkShape(
+    size=128,
+    unshuffle=4,
+    padding=1,
+    crop=(8, 24),
+    patch=8,
+    blocks=(8,),
+    width=24,
+    depth=1,
+    heads=3,
+    mlp=48,
+    sees_grain=True,
+)
+
+
+def noise(sd_hu: float, *, blur_px: float = 0, side: int = 256) -> torch.Tensor:
+    white = np.random.default_rng(0).standard_normal((side, side))
+    grain = ndimage.gaussian_filter(white, blur_px, mode="wrap") if blur_px else white
+    return torch.tensor(40 + sd_hu * grain / grain.std(), dtype=torch.float32)[None]
+
+
+def energies(hu: torch.Tensor) -> np.ndarray:
+    """Return the mean energy in HU^2 of each filter, (lags, directions), away from the border."""
+    grain = Grain(8)(hu).double()[0, :, 2:-2, 2:-2]
+    logarithms = 2 * grain + 5
+    return torch.expm1(logarithms).mean((1, 2)).reshape(3, 4).numpy()
+
+
+@pytest.mark.parametrize("sd_hu", [5.0, 20.0])
+def test_white_noise_has_its_variance_in_every_filter(sd_hu: float) -> None:
+    np.testing.assert_allclose(energies(noise(sd_hu)), sd_hu**2, rtol=0.05)
+
+
+def test_blur_takes_energy_from_near_differences_alone() -> None:
+    near, _, far = energies(noise(20, blur_px=1.0)).mean(axis=1) / 400
+    # A noise of autocorrelation c(lag) has 1 - 4/3 c(lag) + 1/3 c(2 lag) of its variance.
+    c = {lag: np.exp(-(lag**2) / 4) for lag in (1, 2, 4, 8)}
+    straight = 1 - 4 / 3 * c[1] + c[2] / 3
+    assert energies(noise(20, blur_px=1.0))[0, :2].mean() / 400 == pytest.approx(straight, rel=0.1)
+    assert near < 0.4
+    assert far == pytest.approx(1, rel=0.1)
+
+
+def test_slopes_of_the_anatomy_do_not_count_and_directions_do() -> None:
+    rows, columns = torch.meshgrid(torch.arange(256.0), torch.arange(256.0), indexing="ij")
+    assert energies(0.5 * rows[None] - 0.3 * columns[None]).max() < 1e-3
+    streaks = 20 * torch.cos(torch.pi * columns)[None]
+    along_rows, along_columns, *_ = energies(streaks)[0]
+    assert along_rows > 1000
+    assert along_columns < 1e-3
+
+
+def test_every_patch_is_told_its_own_grain() -> None:
+    torch.manual_seed(0)
+    tokens = GrainTokens(SHAPE).eval()
+    # Patches of 32 pixels, the first of them from pixel 32 on.
+    hu = torch.full((1, 128, 128), 40.0)
+    hu[:, 40:56, 72:88] += noise(20, side=16)
+    told = tokens(hu)
+    assert told.shape == (1, 4, 24)
+    changed = (told - tokens(torch.full((1, 128, 128), 40.0))).abs().amax(dim=2)[0]
+    assert (changed > 1e-3).tolist() == [False, True, False, False]
+
+
+def test_the_network_takes_the_grain_of_the_middle_of_larger_slices() -> None:
+    torch.manual_seed(0)
+    network = CnnVit(SHAPE).eval()
+    larger = noise(20, side=160)
+    sides = torch.tensor([0.7])
+    torch.testing.assert_close(network(larger, sides), network(larger[:, 16:144, 16:144], sides))
+    blind = network.grain
+    assert blind is not None
+    before = network(larger, sides)
+    torch.nn.init.zeros_(blind.linear.weight)
+    assert not torch.equal(network(larger, sides), before)
+
+
+def test_patches_that_cannot_be_divided_are_refused() -> None:
+    with pytest.raises(RecipeError, match="sees_grain needs patches of a multiple of 4 pixels"):
+        NetworkShape(size=128, padding=1, crop=(0, 63), patch=3, sees_grain=True)
