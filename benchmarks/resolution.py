@@ -16,6 +16,7 @@ import numpy as np
 from scipy.stats import linregress
 
 import ctiqa
+from ctiqa.corpus.resolution import APERTURE_MM, USUAL_SIGMA_MM
 from ctiqa.images.series import Series
 from ctiqa.measures.global_noise import soft_tissue
 from ctiqa.measures.sharpness import edge_sigma_mm
@@ -61,6 +62,13 @@ def main() -> None:
         f"and with every millimetre of pixel the noise of {kernel} tells {found.slope:+.2f} mm "
         f"(SE {found.stderr:.2f}) of blur"
     )
+    known = np.hypot(noise, APERTURE_MM)
+    errors = (np.sqrt(np.mean((told - known) ** 2)) for told in (edges, USUAL_SIGMA_MM))
+    words = (
+        "with the aperture, noise tells {:.2f} mm (median); edges miss that by {:.3f} mm (RMS), "
+    )
+    print(words.format(np.median(known), next(errors)), end="")
+    print(f"{USUAL_SIGMA_MM} mm for all by {next(errors):.3f}")
     beside = np.sqrt(np.maximum(edges**2 - noise**2, 0))
     print(
         "edges less noise, in squares: lower quartile {:.2f}, median {:.2f} mm".format(

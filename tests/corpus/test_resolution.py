@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 
 from ctiqa.corpus.reconstruction import Reconstruction, reconstructed
-from ctiqa.corpus.resolution import resolution_mm, resolutions
+from ctiqa.corpus.resolution import APERTURE_MM, USUAL_SIGMA_MM, resolution_mm, resolutions
 from ctiqa.corpus.store import Corpus
 from ctiqa.errors import CorpusError
 from ctiqa.images.ct_slice import CTSlice, FloatImage, Identity
 
 PIXEL_MM = 0.7
 KERNEL_MM = 0.43
-APERTURE_MM = 0.41
 OWN_MM = float(np.hypot(KERNEL_MM, APERTURE_MM))
 
 
@@ -94,6 +93,13 @@ def test_no_kernel_undoes_the_aperture(corpus: Corpus, tmp_path: Path) -> None:
     one = series(corpus, Reconstruction(1.0, 40.0))
     (_, _), (_, anew_mm) = resolutions(one, tmp_path / "resolutions.json")
     assert anew_mm == APERTURE_MM
+
+
+def test_a_series_without_noise_counts_as_the_usual_one(corpus: Corpus) -> None:
+    flat = replace(tissue(0), hu=np.full((384, 384), 40, np.float32))
+    assert resolution_mm(
+        replace(series(corpus, Reconstruction(1.0, 0.0)), images=(flat,)), [0]
+    ) == (USUAL_SIGMA_MM)
 
 
 def test_what_was_read_is_kept(corpus: Corpus, tmp_path: Path) -> None:

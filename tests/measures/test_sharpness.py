@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from ctiqa.images.ct_slice import FloatImage
 from ctiqa.images.phantom import chest_slice, ct_noise, water_slice
-from ctiqa.measures.sharpness import edge_sigma_mm, f50_per_mm, series_sigma_mm
+from ctiqa.measures.sharpness import edge_sigma_mm, f50_per_mm
 
 
 def disc(sigma_mm: float, *, pixel_mm: float, noise_hu: float = 0.0) -> FloatImage:
@@ -62,13 +62,6 @@ def test_without_a_clean_edge_nothing_is_claimed() -> None:
 def test_pixels_too_coarse_for_an_edge_show_none() -> None:
     hu = chest_slice(level=0.5, pixel_mm=6.0, size=64).hu
     assert math.isnan(edge_sigma_mm(hu, pixel_mm=6.0))
-
-
-def test_a_series_takes_the_median_of_the_slices_that_show_an_edge() -> None:
-    air = np.full((512, 512), -1000, np.float32)
-    slices = [(air, 0.7), *((disc(sigma, pixel_mm=0.7), 0.7) for sigma in (0.5, 0.8, 1.2))]
-    assert series_sigma_mm(slices) == edge_sigma_mm(disc(0.8, pixel_mm=0.7), pixel_mm=0.7)
-    assert math.isnan(series_sigma_mm([(air, 0.7)]))
 
 
 def test_a_gaussian_halves_the_contrast_at_its_f50() -> None:

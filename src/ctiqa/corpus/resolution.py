@@ -13,20 +13,19 @@ from ctiqa.errors import CorpusError
 from ctiqa.files import write_whole
 from ctiqa.images.ct_slice import FloatImage
 from ctiqa.measures.global_noise import soft_tissue
-from ctiqa.measures.sharpness import series_sigma_mm
 from ctiqa.measures.texture import noise_frequency_per_mm, noise_sigma_mm
 
-__all__ = ["resolution_mm", "resolutions"]
+__all__ = ["APERTURE_MM", "USUAL_SIGMA_MM", "resolution_mm", "resolutions"]
 
-_USUAL_SIGMA_MM = 0.6
-"""Resolution of a series that shows neither noise nor a clean edge: that of most body kernels."""
+USUAL_SIGMA_MM = 0.61
+"""Resolution of a series whose noise cannot be read: the median of the training series."""
 
-_APERTURE_MM = 0.41
+APERTURE_MM = 0.41
 """Blur of focal spot and detector, which signal passes and noise does not (decision 011)."""
 
 _SLICES_SEEN = 8
 
-_METHOD = "noise of the slices as they were scanned (decision 011)"
+_METHOD = "noise of the slices as they were scanned, else 0.61 mm (decision 011)"
 """Changed with every change of what is read: labels of two methods do not belong together."""
 
 
@@ -62,7 +61,7 @@ def resolution_mm(corpus: Corpus, indices: Sequence[int]) -> float:
     """Return the resolution of one series, as a Gaussian, from some of its slices.
 
     The grain of the noise tells the kernel, even in a single slice; where too little flat tissue
-    shows any, the patient's edges tell it; else it is the usual one.
+    shows any, it is the usual one, which is nearer to the truth than the patient's edges.
 
     Args:
         corpus: open.
@@ -72,9 +71,8 @@ def resolution_mm(corpus: Corpus, indices: Sequence[int]) -> float:
     seen = indices[:: max(1, len(indices) // _SLICES_SEEN)]
     kernels = [_kernel_mm(corpus.image(at, 0), corpus.pixel_mm(at)) for at in seen]
     if np.isfinite(kernels).any():
-        return float(np.hypot(np.nanmedian(kernels), _APERTURE_MM))
-    sigma_mm = series_sigma_mm((corpus.image(at, 0), corpus.pixel_mm(at)) for at in seen)
-    return sigma_mm if np.isfinite(sigma_mm) else _USUAL_SIGMA_MM
+        return float(np.hypot(np.nanmedian(kernels), APERTURE_MM))
+    return USUAL_SIGMA_MM
 
 
 def _kernel_mm(hu: FloatImage, pixel_mm: float) -> float:
@@ -88,7 +86,7 @@ def _again(own_mm: float, words: str, pixel_mm: float) -> float:
         return own_mm
     added_mm2 = Reconstruction.of(words).added_blur_mm2(pixel_mm=pixel_mm)
     # No kernel undoes the aperture.
-    return float(np.sqrt(max(own_mm**2 + added_mm2, _APERTURE_MM**2)))
+    return float(np.sqrt(max(own_mm**2 + added_mm2, APERTURE_MM**2)))
 
 
 def _kept(path: Path) -> dict[str, float]:

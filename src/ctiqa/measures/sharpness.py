@@ -1,6 +1,6 @@
 """Resolution seen at the patient's own edges."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +9,7 @@ from scipy import ndimage, optimize, special
 from ctiqa.images.ct_slice import FloatImage, Mask
 from ctiqa.measures.body import body_mask
 
-__all__ = ["edge_sigma_mm", "f50_per_mm", "series_sigma_mm"]
+__all__ = ["edge_sigma_mm", "f50_per_mm"]
 
 _PROFILES = 720
 _STEP_PX = 0.25
@@ -78,13 +78,6 @@ def _fitted_sigma(distance_mm: Numbers, hu: Numbers) -> float:
 
     found = optimize.least_squares(misfit, (-1000.0, 1000.0, 0.0, 0.6), method="lm", max_nfev=2000)
     return float(abs(found.x[3])) if found.success else float("nan")
-
-
-def series_sigma_mm(slices: Iterable[tuple[FloatImage, float]]) -> float:
-    """Return the median over slices, each with its pixel in mm; NaN where none shows an edge."""
-    values = np.array([edge_sigma_mm(hu, pixel_mm=pixel_mm) for hu, pixel_mm in slices])
-    known = values[np.isfinite(values)]
-    return float(np.median(known)) if known.size else float("nan")
 
 
 def f50_per_mm(sigma_mm: float) -> float:
