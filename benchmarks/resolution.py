@@ -64,11 +64,9 @@ def main() -> None:
     )
     known = np.hypot(noise, APERTURE_MM)
     errors = (np.sqrt(np.mean((told - known) ** 2)) for told in (edges, USUAL_SIGMA_MM))
-    words = (
-        "with the aperture, noise tells {:.2f} mm (median); edges miss that by {:.3f} mm (RMS), "
-    )
-    print(words.format(np.median(known), next(errors)), end="")
-    print(f"{USUAL_SIGMA_MM} mm for all by {next(errors):.3f}")
+    words = "with the aperture, noise tells {:.2f} mm (median); edges miss that by {:.3f} mm (RMS)"
+    print(words.format(np.median(known), next(errors)))
+    print(f"and {USUAL_SIGMA_MM} mm for all misses it by {next(errors):.3f} mm")
     beside = np.sqrt(np.maximum(edges**2 - noise**2, 0))
     print(
         "edges less noise, in squares: lower quartile {:.2f}, median {:.2f} mm".format(

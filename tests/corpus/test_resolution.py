@@ -97,9 +97,8 @@ def test_no_kernel_undoes_the_aperture(corpus: Corpus, tmp_path: Path) -> None:
 
 def test_a_series_without_noise_counts_as_the_usual_one(corpus: Corpus) -> None:
     flat = replace(tissue(0), hu=np.full((384, 384), 40, np.float32))
-    assert resolution_mm(
-        replace(series(corpus, Reconstruction(1.0, 0.0)), images=(flat,)), [0]
-    ) == (USUAL_SIGMA_MM)
+    one = replace(series(corpus, Reconstruction(1.0, 0.0)), images=(flat,))
+    assert resolution_mm(one, [0]) == USUAL_SIGMA_MM
 
 
 def test_what_was_read_is_kept(corpus: Corpus, tmp_path: Path) -> None:
