@@ -61,6 +61,15 @@ def test_slopes_of_the_anatomy_do_not_count_and_directions_do() -> None:
     assert along_columns < 1e-3
 
 
+def test_a_part_has_the_cells_that_it_has_in_the_whole_slice() -> None:
+    hu = noise(20)
+    whole, part = Grain(8)(hu), Grain(8, (64, 192))(hu)
+    torch.testing.assert_close(part, whole[:, :, 8:24, 8:24])
+    # Nor does tissue that the slice cuts off make an edge where a part ends within it.
+    assert energies(hu).max() < 1.2 * 400
+    assert torch.expm1(2 * part + 5).amax() < 4 * 400
+
+
 def test_every_patch_is_told_its_own_grain() -> None:
     torch.manual_seed(0)
     tokens = GrainTokens(SHAPE).eval()

@@ -12,6 +12,7 @@ from ctiqa.model.shape import CELLS, NetworkShape
 __all__ = ["Grain", "GrainTokens"]
 
 _LAGS_PX = (1, 2, 4)
+_REACH_PX = max(_LAGS_PX)
 _ALONG = (
     ((0, 0, 0), (1, -2, 1), (0, 0, 0)),
     ((0, 1, 0), (0, -2, 0), (0, 1, 0)),
@@ -34,29 +35,32 @@ class Grain(nn.Module):
 
     Args:
         cell: its side in pixels.
+        part: (first, end) row and column of the square that is divided into cells; None is all.
+            What lies around it is seen.
     """
 
     filters = len(_LAGS_PX) * len(_ALONG)
     along: Tensor
 
-    def __init__(self, cell: int) -> None:
+    def __init__(self, cell: int, part: tuple[int, int] | None = None) -> None:
         super().__init__()
-        self.cell = cell
+        self.cell, self.part = cell, part
         along = torch.tensor(_ALONG, dtype=torch.float32)[:, None] / 6**0.5
         self.register_buffer("along", along, persistent=False)
 
     def forward(self, hu: Tensor) -> Tensor:
-        """Return (N, F, G, G) of (N, S, S) in HU, S a multiple of the cell."""
+        """Return (N, F, G, G) of (N, S, S) in HU, the part a multiple of the cell."""
+        first, end = self.part or (0, hu.shape[-1])
         # Nothing is computed on the device "meta", which autocast does not know.
         with torch.autocast("cpu" if hu.is_meta else hu.device.type, enabled=False):
             # Air is 0, so that nothing changes where the slice ends.
             x = hu.float().clamp(-_LIMIT_HU, _LIMIT_HU)[:, None] + _LIMIT_HU  # (N, 1, S, S)
-            energies = [
-                functional.avg_pool2d(
-                    functional.conv2d(x, self.along, padding=lag, dilation=lag).square(), self.cell
-                )
-                for lag in _LAGS_PX
-            ]
+            x = functional.pad(x, [_REACH_PX] * 4)
+            energies = []
+            for lag in _LAGS_PX:
+                seen = slice(first + _REACH_PX - lag, end + _REACH_PX + lag)
+                change = functional.conv2d(x[:, :, seen, seen], self.along, dilation=lag)
+                energies.append(functional.avg_pool2d(change.square(), self.cell))
             return (torch.cat(energies, dim=1).log1p() - _MIDDLE) / _SPREAD
 
 
@@ -71,13 +75,14 @@ class GrainTokens(nn.Module):
 
     def __init__(self, shape: NetworkShape) -> None:
         super().__init__()
-        self.part = slice(*(edge * shape.stride for edge in shape.crop))
-        self.grain = Grain(shape.patch * shape.stride // CELLS)
+        first, end = shape.crop
+        part = first * shape.stride, end * shape.stride
+        self.grain = Grain(shape.patch * shape.stride // CELLS, part)
         self.linear = nn.Linear(3 * Grain.filters, shape.width)
 
     def forward(self, hu: Tensor) -> Tensor:
         """Return (N, T - 1, W) of (N, S, S) in HU."""
-        x = self.grain(hu[:, self.part, self.part])  # (N, F, G, G)
+        x = self.grain(hu)  # (N, F, G, G)
         side = x.shape[-1] // CELLS
         x = x.reshape(-1, Grain.filters, side, CELLS, side, CELLS)
         x = torch.cat([x.mean((3, 5)), x.amin((3, 5)), x.amax((3, 5))], dim=1)  # (N, 3 F, ., .)
