@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from ctiqa.corpus.reconstruction import Reconstruction, reconstructed
 from ctiqa.corpus.resolution import APERTURE_MM, USUAL_SIGMA_MM, resolution_mm, resolutions
@@ -107,6 +108,31 @@ def test_what_was_read_is_kept(corpus: Corpus, tmp_path: Path) -> None:
     first = resolutions(one, path)
     blind = replace(one, images=())
     assert resolutions(blind, path) == first
+
+
+def test_noise_coarser_than_it_can_be_read_is_no_usual_kernel(corpus: Corpus) -> None:
+    white = np.random.default_rng(0).standard_normal((384, 384))
+    coarse = ndimage.gaussian_filter(white, 6, mode="wrap")
+    hu = (40 + 12 * coarse / coarse.std()).astype(np.float32)
+    one = replace(series(corpus, Reconstruction(1.0, 0.0)), images=(replace(tissue(0), hu=hu),))
+    assert resolution_mm(one, [0]) > 3 * PIXEL_MM
+
+
+def test_a_series_that_was_not_kept_as_it_was_scanned_is_refused(
+    corpus: Corpus, tmp_path: Path
+) -> None:
+    one = series(corpus, Reconstruction(1.0, -4.0))
+    anew = replace(one, slices=one.slices[3:], images=one.images[3:])
+    with pytest.raises(CorpusError, match="holds a series anew and not as it was scanned"):
+        resolutions(anew, tmp_path / "resolutions.json")
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"method": "", "mm": {"1.2.3": "wide"}}'])
+def test_a_damaged_file_is_refused(text: str, corpus: Corpus, tmp_path: Path) -> None:
+    path = tmp_path / "resolutions.json"
+    path.write_text(text)
+    with pytest.raises(CorpusError, match="is damaged"):
+        resolutions(corpus, path)
 
 
 @pytest.mark.parametrize("held", [{"1.2.3 ": 0.6}, {"method": "edges", "mm": {"1.2.3": 0.6}}])

@@ -1,5 +1,7 @@
 """What a network is told of the grain of a slice."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from scipy import ndimage
 from ctiqa.errors import RecipeError
 from ctiqa.model.cnn_vit import CnnVit, NetworkShape
 from ctiqa.model.grain import Grain, GrainTokens
+from ctiqa.model.map_network import MapNetwork
 
 SHAPE = NetworkShape(
     size=128,
@@ -93,6 +96,33 @@ def test_the_network_takes_the_grain_of_the_middle_of_larger_slices() -> None:
     before = network(larger, sides)
     torch.nn.init.zeros_(blind.linear.weight)
     assert not torch.equal(network(larger, sides), before)
+
+
+@pytest.mark.parametrize(
+    ("unshuffle", "padding", "first"),
+    [(1, 1, 2 * 16), (2, 1, 2 * 16), (4, 1, 4 * 16), (1, 0, 2 * 16 + 2), (4, 0, 4 * 16 + 8)],
+)
+def test_the_grain_lies_where_the_convolutions_look(
+    unshuffle: int, padding: int, first: int
+) -> None:
+    # Each convolution without padding moves the map by one of its own pixels.
+    shape = NetworkShape(
+        unshuffle=unshuffle, padding=padding, blocks=(8, 8), crop=(16, 112), patch=16
+    )
+    assert GrainTokens(shape).grain.part == (first, first + 96 * shape.stride)
+
+
+def test_the_map_is_told_the_grain_of_its_cells() -> None:
+    torch.manual_seed(0)
+    shape = NetworkShape(size=128, crop=(0, 48), sees_grain=True)
+    sees = MapNetwork(shape, cells=16, filters=4).eval()
+    blind = MapNetwork(replace(shape, sees_grain=False), cells=16, filters=4)
+    assert sees.cell.in_channels == blind.cell.in_channels + Grain.filters
+    hu, side = torch.full((1, 128, 128), 40.0), torch.tensor([0.7])
+    # The windows do not tell -900 from -950 HU; the grain does.
+    shade = torch.where(torch.rand(1, 128, 128) < 0.5, -900.0, -950.0)
+    changed = sees(shade, side) - sees(torch.full_like(hu, -925), side)
+    assert changed.abs().max() > 1e-4
 
 
 def test_patches_that_cannot_be_divided_are_refused() -> None:

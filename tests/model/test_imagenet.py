@@ -70,6 +70,18 @@ def test_the_transformer_returns_what_torchvision_returns(
     )
 
 
+def test_what_the_network_is_told_beside_the_slice_keeps_its_weights(
+    make: Any, theirs: VisionTransformer, tmp_path: Path
+) -> None:
+    ours = make(sees_grain=True, sees_pixel_mm=True)
+    before = ours.grain.linear.weight.clone(), ours.scale.weight.clone()
+    load_imagenet_vit(ours, as_pth(theirs.state_dict(), tmp_path))
+    assert torch.equal(ours.grain.linear.weight, before[0])
+    assert torch.equal(ours.scale.weight, before[1])
+    class_token = theirs.state_dict()["class_token"]
+    torch.testing.assert_close(ours.class_token.data, class_token)
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

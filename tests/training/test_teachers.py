@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -304,3 +305,14 @@ def test_a_data_note_without_a_licence_is_told_what_to_write(tmp_path: Path) -> 
     path.write_text('[[data]]\nname = "Ours"\n')
     with pytest.raises(RecipeError, match=r"\[\[data\]\] lacks licence, patients; write it there"):
         read_note(path)
+
+
+def test_a_student_of_teachers_of_another_corpus_is_refused(
+    run: Path, corpus: Corpus, tmp_path: Path, fabric: Fabric, fakes: Any
+) -> None:
+    other = tmp_path / "run"
+    shutil.copytree(run, other)
+    path = teacher_folder(other, 1) / "result.json"
+    path.write_text(path.read_text().replace('"corpus_fingerprint": "', '"corpus_fingerprint": "0'))
+    with pytest.raises(ModelError, match="teacher-1 was trained on another corpus"):
+        distil(corpus, recipe(), other, fabric=fabric, watch=fakes.Silent(), restart=True)

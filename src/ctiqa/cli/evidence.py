@@ -69,7 +69,7 @@ def from_corpus(folder: Path, choice: Choice) -> Found:
     from ctiqa.corpus.store import Corpus
     from ctiqa.scoring.scorer import Scorer
     from ctiqa.study.chosen import Chosen
-    from ctiqa.study.corpus_evidence import gather, of_middle
+    from ctiqa.study.corpus_evidence import fitted, gather
     from ctiqa.study.map_evidence import map_agreement
 
     if choice.self_label and find_spec("skimage") is None:
@@ -86,7 +86,7 @@ def from_corpus(folder: Path, choice: Choice) -> Found:
     chosen = Chosen.of(Corpus.open(folder), label, split=choice.split, only=choice.only)
     scorer = Scorer(choice.model, device=choice.device)
     others = [Scorer(path, device=choice.device) for path in choice.teachers]
-    shown, *teachers = (of_middle(one.score_batch, one.card.size) for one in (scorer, *others))
+    shown, *teachers = (fitted(one.score_batch, one.card.size) for one in (scorer, *others))
     evidence = gather(
         chosen,
         shown,
@@ -103,13 +103,18 @@ def from_corpus(folder: Path, choice: Choice) -> Found:
         "label": choice.label.value,
         "split": choice.split,
         "only": choice.only or "all",
-        "corpus": chosen.corpus.fingerprint(chosen.indices)[:12],
+        "corpus": chosen.fingerprint()[:12],
     }
-    mapped = None
+    mapped, notes = None, list[str]()
     if scorer.has_map and chosen.with_degraded:
-        bar = progress("quality map", quiet=choice.quiet)
-        mapped = map_agreement(chosen, scorer.loss_map, bar)
-    return Found(evidence, about, quality_map=mapped)
+        held, size = chosen.corpus.stored(chosen.indices[0], 0).shape[0], scorer.card.size
+        if held == size:
+            bar = progress("quality map", quiet=choice.quiet)
+            mapped = map_agreement(chosen, scorer.loss_map, bar)
+        else:
+            words = f"it covers {size} pixels a side, and slices have {held}"
+            notes.append(f"The quality map is not judged: {words}.")
+    return Found(evidence, about, notes=tuple(notes), quality_map=mapped)
 
 
 def from_challenge(

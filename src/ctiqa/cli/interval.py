@@ -49,17 +49,17 @@ def interval(
     from ctiqa.scoring.interval import fit_interval
     from ctiqa.scoring.scorer import Scorer
     from ctiqa.study.chosen import Chosen
-    from ctiqa.study.corpus_evidence import of_middle, outputs
+    from ctiqa.study.corpus_evidence import fitted, outputs
 
     scorer = Scorer(model)
     label = IDEAL if len(scorer.card.parts) == 1 else replace(IDEAL, parts=PARTS)
     chosen = Chosen.of(Corpus.open(corpus), label, split=split)
     bar = partial(progress, quiet=quiet)
     found = fit_interval(
-        outputs(chosen, of_middle(scorer.score_batch, scorer.card.size), bar("Scoring")),
+        outputs(chosen, fitted(scorer.score_batch, scorer.card.size), bar("Scoring")),
         chosen.known().reference,
         chosen.patients,
-        corpus_fingerprint=chosen.corpus.fingerprint(chosen.indices),
+        corpus_fingerprint=chosen.fingerprint(),
         level=level,
     )
     export_with_card(model, replace(scorer.card, interval=found), output)

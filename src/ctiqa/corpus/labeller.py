@@ -94,7 +94,7 @@ class Labeller:
         Args:
             ct_slice: as it was scanned.
             scan: how it was made.
-            sigma_mm: the resolution of its series (:mod:`ctiqa.measures.sharpness`).
+            sigma_mm: the resolution of its series (:mod:`ctiqa.corpus.resolution`).
             rng: draws noise and detail.
             recipe: how fidelity is weighed; its reference must be "ideal".
             exponent: of the share of detail in the score.

@@ -13,7 +13,7 @@ from ctiqa.errors import CorpusError
 from ctiqa.files import write_whole
 from ctiqa.images.ct_slice import FloatImage
 from ctiqa.measures.global_noise import soft_tissue
-from ctiqa.measures.texture import noise_frequency_per_mm, noise_sigma_mm
+from ctiqa.measures.texture import COARSEST_PX, noise_frequency_per_mm, noise_sigma_mm
 
 __all__ = ["APERTURE_MM", "USUAL_SIGMA_MM", "resolution_mm", "resolutions"]
 
@@ -46,7 +46,12 @@ def resolutions(corpus: Corpus, path: Path) -> list[tuple[Sequence[int], float]]
         series.setdefault(uid, {}).setdefault(one.facts.reconstruction, []).append(index)
     found: list[tuple[Sequence[int], float]] = []
     for uid, reconstructions in series.items():
-        scanned = reconstructions[""]
+        scanned = reconstructions.get("", [])
+        if not scanned:
+            raise CorpusError(
+                f"{corpus.folder} holds a series anew and not as it was scanned ({uid}); go on "
+                "with 'ctiqa corpus'"
+            )
         if uid not in known:
             known[uid] = resolution_mm(corpus, scanned)
         own_mm, pixel_mm = known[uid], corpus.pixel_mm(scanned[0])
@@ -61,7 +66,7 @@ def resolution_mm(corpus: Corpus, indices: Sequence[int]) -> float:
     """Return the resolution of one series, as a Gaussian, from some of its slices.
 
     The grain of the noise tells the kernel, even in a single slice; where too little flat tissue
-    shows any, it is the usual one, which is nearer to the truth than the patient's edges.
+    shows any, it is the usual one.
 
     Args:
         corpus: open.
@@ -77,7 +82,9 @@ def resolution_mm(corpus: Corpus, indices: Sequence[int]) -> float:
 
 def _kernel_mm(hu: FloatImage, pixel_mm: float) -> float:
     frequency = noise_frequency_per_mm(hu, soft_tissue(hu), pixel_mm=pixel_mm)
-    return noise_sigma_mm(frequency, pixel_mm=pixel_mm)
+    sigma_mm = noise_sigma_mm(frequency, pixel_mm=pixel_mm)
+    coarser = np.isfinite(frequency) and not np.isfinite(sigma_mm)
+    return COARSEST_PX * pixel_mm if coarser else sigma_mm
 
 
 def _again(own_mm: float, words: str, pixel_mm: float) -> float:
@@ -85,18 +92,21 @@ def _again(own_mm: float, words: str, pixel_mm: float) -> float:
     if not words:
         return own_mm
     added_mm2 = Reconstruction.of(words).added_blur_mm2(pixel_mm=pixel_mm)
-    # No kernel undoes the aperture.
+    # Kernels that enhance edges read as none at all, so no other one counts as sharper.
     return float(np.sqrt(max(own_mm**2 + added_mm2, APERTURE_MM**2)))
 
 
 def _kept(path: Path) -> dict[str, float]:
     if not path.exists():
         return {}
-    held: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    try:
+        held: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        known = {str(uid): float(mm) for uid, mm in held.get("mm", {}).items()}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise CorpusError(f"{path} is damaged ({error}); delete it") from None
     if held.get("method") != _METHOD:
         raise CorpusError(
             f"{path.parent} was made by another ctiqa, which read resolutions otherwise; delete it"
             " and give 'ctiqa degrade' again"
         )
-    known: dict[str, float] = held["mm"]
     return known

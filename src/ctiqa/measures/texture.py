@@ -8,7 +8,10 @@ from scipy import ndimage
 
 from ctiqa.images.ct_slice import FloatImage, Mask
 
-__all__ = ["noise_frequency_per_mm", "noise_sigma_mm", "skin_sigma_mm"]
+__all__ = ["COARSEST_PX", "noise_frequency_per_mm", "noise_sigma_mm", "skin_sigma_mm"]
+
+COARSEST_PX = 3.0
+"""The largest blur that the grain of the noise tells; beyond, a block holds too little of it."""
 
 _BLOCK_PX = 8
 _TISSUE_SHARE = 0.9
@@ -106,7 +109,7 @@ def _noise_of_blurs() -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
     count = _BLOCK_PX**2
     seen = (1 - mean) * count / (count - 1)
     differences = 4 * (np.sin(np.pi * across) ** 2 + np.sin(np.pi * down) ** 2)
-    sigmas = np.linspace(3, 0, 121)
+    sigmas = np.linspace(COARSEST_PX, 0, 121)
     # No kernel passes more than half a cycle per pixel; a corner of the grid lies beyond.
     spectra = [
         radius * np.exp(-((2 * np.pi * sigma * radius) ** 2)) * (radius <= 0.5) for sigma in sigmas

@@ -53,9 +53,9 @@ class Grain(nn.Module):
         first, end = self.part or (0, hu.shape[-1])
         # Nothing is computed on the device "meta", which autocast does not know.
         with torch.autocast("cpu" if hu.is_meta else hu.device.type, enabled=False):
-            # Air is 0, so that nothing changes where the slice ends.
-            x = hu.float().clamp(-_LIMIT_HU, _LIMIT_HU)[:, None] + _LIMIT_HU  # (N, 1, S, S)
-            x = functional.pad(x, [_REACH_PX] * 4)
+            x = hu.float().clamp(-_LIMIT_HU, _LIMIT_HU)[:, None]  # (N, 1, S, S)
+            # Where the slice ends, the patient may not.
+            x = functional.pad(x, [_REACH_PX] * 4, mode="replicate")
             energies = []
             for lag in _LAGS_PX:
                 seen = slice(first + _REACH_PX - lag, end + _REACH_PX + lag)
@@ -75,9 +75,8 @@ class GrainTokens(nn.Module):
 
     def __init__(self, shape: NetworkShape) -> None:
         super().__init__()
-        first, end = shape.crop
-        part = first * shape.stride, end * shape.stride
-        self.grain = Grain(shape.patch * shape.stride // CELLS, part)
+        first, end = (edge * shape.stride + shape.margin for edge in shape.crop)
+        self.grain = Grain(shape.patch * shape.stride // CELLS, (first, end))
         self.linear = nn.Linear(3 * Grain.filters, shape.width)
 
     def forward(self, hu: Tensor) -> Tensor:

@@ -45,8 +45,8 @@ _DAMAGE = (
 def load_imagenet_vit(network: CnnVit, path: Path) -> None:
     """Fill the transformer of ``network`` from a file of torchvision's ``VisionTransformer``.
 
-    Only the convolutions and the head keep what they hold: the ones have no counterpart, and the
-    other names the classes of ImageNet (METHOD 1.3, rows 18 and 19).
+    Only the convolutions, the head and what the network is told beside the slice keep what they
+    hold: the file has no counterpart, or names the classes of ImageNet (METHOD 1.3, rows 18, 19).
 
     Args:
         network: with the patch, width, depth, perceptron and crop that the file was trained with;
@@ -60,7 +60,7 @@ def load_imagenet_vit(network: CnnVit, path: Path) -> None:
     wanted = {
         name: tensor
         for name, tensor in network.state_dict().items()
-        if not name.startswith(("stem.", "head."))
+        if not name.startswith(("stem.", "head.", "grain.", "scale."))
     }
     if missing := sorted(wanted.keys() - read.keys()):
         raise ModelError(f"{path} holds nothing for {missing[0]}; take its depth into [network]")

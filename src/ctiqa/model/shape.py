@@ -98,8 +98,16 @@ class NetworkShape:
     @property
     def map_side(self) -> int:
         """Side of the map that is cropped; the paper's is 256 less a pixel for each block."""
-        lost = (self.kernel - 1 - 2 * self.padding) * len(self.blocks)
-        return (self.size // self.unshuffle - lost) * self.unshuffle // self.stride
+        return (self.size // self.unshuffle - self._lost) * self.unshuffle // self.stride
+
+    @property
+    def margin(self) -> int:
+        """Pixels of the slice that convolutions without padding lose on every side."""
+        return self._lost * self.unshuffle // 2
+
+    @property
+    def _lost(self) -> int:
+        return (self.kernel - 1 - 2 * self.padding) * len(self.blocks)
 
     @property
     def stride(self) -> int:

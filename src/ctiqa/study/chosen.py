@@ -57,6 +57,10 @@ class Chosen:
         """Whether degraded images are among them."""
         return len(self.label.parts) > 1
 
+    def fingerprint(self) -> str:
+        """Return a SHA-256 over the slices, and over their degraded images if they count."""
+        return self.corpus.fingerprint(self.indices, degraded=self.with_degraded)
+
     @property
     def places(self) -> list[tuple[int, int]]:
         """(slice, place of the image) of every image: the order of all columns."""

@@ -17,7 +17,7 @@ from ctiqa.card import ScoreInterval
 from ctiqa.corpus.store import Corpus
 from ctiqa.errors import WriteError
 from ctiqa.files import write_whole
-from ctiqa.images.ct_slice import CTSlice, FloatImage, Identity
+from ctiqa.images.ct_slice import AIR_HU, CTSlice, FloatImage, Identity
 from ctiqa.images.slice_header import fit_window
 from ctiqa.measures.correlation import Column
 from ctiqa.scoring.interval import around
@@ -28,7 +28,7 @@ from ctiqa.study.evidence import EvidenceTable, TrainingImages
 from ctiqa.study.meters import METERS, meters_column
 from ctiqa.study.niqe import NIQE, niqe_column
 
-__all__ = ["Advance", "Bar", "Chosen", "Evidence", "Predict", "gather", "of_middle", "outputs"]
+__all__ = ["Advance", "Bar", "Chosen", "Evidence", "Predict", "fitted", "gather", "outputs"]
 
 Predict: TypeAlias = Callable[[FloatImage, PixelSides], npt.NDArray[np.floating]]
 """Returns the raw outputs, (N, k), of (N, size, size) slices in HU with their pixel sides."""
@@ -118,19 +118,21 @@ def gather(
     return Evidence(table, replace(chosen, indices=trained).known() if trained else None)
 
 
-def of_middle(predict: Predict, size: int) -> Predict:
-    """Return a model that is shown the middle of slices, as many pixels as it takes.
+def fitted(predict: Predict, size: int) -> Predict:
+    """Return a model that is shown slices as scoring shows them: their middle, or air round them.
 
     >>> shape_of = lambda hu, _: np.array(hu.shape)
-    >>> of_middle(shape_of, 40)(np.zeros((2, 64, 64), np.float32), [0.7, 0.7]).tolist()
+    >>> fitted(shape_of, 40)(np.zeros((2, 64, 64), np.float32), [0.7, 0.7]).tolist()
     [2, 40, 40]
     """
 
-    def seen(hu: FloatImage, pixel_mm: PixelSides) -> npt.NDArray[np.floating]:
-        part, _ = fit_window(hu.shape[-1], size)
-        return predict(hu[:, part, part], pixel_mm)
+    def shown(hu: FloatImage, pixel_mm: PixelSides) -> npt.NDArray[np.floating]:
+        source, target = fit_window(hu.shape[-1], size)
+        seen = np.full((len(hu), size, size), AIR_HU, np.float32)
+        seen[:, target, target] = hu[:, source, source]
+        return predict(seen, pixel_mm)
 
-    return seen
+    return shown
 
 
 def outputs(

@@ -96,8 +96,8 @@ class Checkpoint:
         tensors, state = load_tensors(self.path)
         if state["origin"] != dict(self.origin):
             raise ModelError(
-                f"{self.path} was trained on another corpus; give that one, choose another folder, "
-                "or begin anew with --restart"
+                f"{self.path} was trained on another corpus, or before that was degraded anew; "
+                "give that one, choose another folder, or begin anew with --restart"
             )
         fill(self.network, _under("network", tensors), self.path)
         fill(self.averaged, _under("averaged", tensors), self.path)

@@ -75,7 +75,7 @@ def distil(
         CtiqaError: in words for a person, whatever stands in the way.
     """
     plan, folder = recipe.student, folder or student_folder(run)
-    ensemble = load_teachers(run, recipe)
+    ensemble = load_teachers(run, recipe, corpus)
     student = first_network(recipe, seed=plan.seed, members=plan.outputs)
     if plan.init == "teacher":
         repeat_outputs(ensemble.first, student)

@@ -139,8 +139,8 @@ def _check_map(run: Path, student: Mapping[str, Any]) -> None:
     same_recipe = read_recipe(folder / RECIPE) == read_recipe(run / RECIPE)
     if not same_recipe or _result(folder)[key] != student[key]:
         raise ModelError(
-            f"{folder} was trained by another recipe or corpus than the student; give "
-            "'ctiqa quality-map' with --restart"
+            f"{folder} was trained by another recipe or corpus than the student, or that was "
+            "degraded anew between them; give the older of the two again with --restart"
         )
 
 

@@ -69,7 +69,11 @@ def train_quality_map(
         plan=replace(recipe.optimiser, epochs=plan.epochs, lr=plan.lr, lr_min=min(1e-6, plan.lr)),
         seed=plan.seed,
         keep="last",
-        origin=origin(corpus, recipe),
+        # Its label lies in what 'ctiqa degrade' made, whatever the scores learn from.
+        origin={
+            **origin(corpus, recipe),
+            "degraded_fingerprint": corpus.fingerprint(corpus.where("train"), degraded=True),
+        },
     )
     rows = fit(fabric, _drawn(recipe), course, watch, judge=_judged)
     if fabric.is_global_zero:

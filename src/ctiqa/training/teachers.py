@@ -1,5 +1,6 @@
 """Train the ensemble."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -200,11 +201,16 @@ def report(
     write_json(course.folder / RESULT, facts)
 
 
-def load_teachers(run: Path, recipe: Recipe) -> Ensemble:
+def load_teachers(run: Path, recipe: Recipe, corpus: Corpus | None = None) -> Ensemble:
     """Return the trained ensemble of a run, in evaluation mode.
 
+    Args:
+        run: folder of the run.
+        recipe: of the run.
+        corpus: what they must have been trained on, if that matters.
+
     Raises:
-        ModelError: naming the members that are not trained to the end.
+        ModelError: naming the members that are not trained to the end, or on something else.
     """
     members = range(recipe.teachers.members)
     folders = [teacher_folder(run, member) for member in members]
@@ -212,6 +218,14 @@ def load_teachers(run: Path, recipe: Recipe) -> Ensemble:
         raise ModelError(
             f"{run} lacks {', '.join(missing)}, or not trained to the end; go on with 'ctiqa train'"
         )
+    trained_on = {} if corpus is None else origin(corpus, recipe)
+    for folder in folders:
+        result = json.loads((folder / RESULT).read_text("utf-8"))
+        if any(result.get(key) != value for key, value in trained_on.items()):
+            raise ModelError(
+                f"{folder} was trained on another corpus, or before that was degraded anew; give "
+                "the corpus that it was trained on, or 'ctiqa train' with --restart"
+            )
     networks = [new_network(recipe, seed=0) for _ in members]
     for network, folder in zip(networks, folders, strict=True):
         load_weights(network, folder / WEIGHTS)
