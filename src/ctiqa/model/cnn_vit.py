@@ -55,7 +55,8 @@ class CnnVit(nn.Module):
         x = self.embed(x)  # (N, W, M/patch, M/patch)
         x = x.flatten(2).transpose(1, 2)  # (N, T - 1, W)
         if self.grain is not None:
-            x = x + self.grain(middle(hu, self.shape.size))  # (N, T - 1, W)
+            side = half_octaves(pixel_mm) if self.shape.sees_pixel_mm else 0 * pixel_mm
+            x = x + self.grain(middle(hu, self.shape.size), side)  # (N, T - 1, W)
         token = self.class_token.expand(x.shape[0], -1, -1)  # (N, 1, W)
         x = torch.cat([token, x], dim=1) + self.position  # (N, T, W)
         if self.scale is not None:

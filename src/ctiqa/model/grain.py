@@ -1,7 +1,9 @@
 """How much a slice changes from pixel to pixel in each place: the grain of noise, edges, streaks.
 
-Letters as in ``cnn_vit``, and: F filters, G cells along a side, R cells along the side of a patch.
+Letters as in ``cnn_vit``, and: F filters, G cells along a side, P patches along a side.
 """
+
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +11,7 @@ from torch.nn import functional
 
 from ctiqa.model.shape import CELLS, NetworkShape
 
-__all__ = ["Grain", "GrainTokens"]
+__all__ = ["Cells", "Grain", "GrainTokens", "calm_tissue"]
 
 _LAGS_PX = (1, 2, 4)
 _REACH_PX = max(_LAGS_PX)
@@ -23,9 +25,33 @@ _LIMIT_HU = 1000.0
 _MIDDLE, _SPREAD = 5.0, 2.0
 """About the mean and the spread of the logarithms, so that a layer behind starts well."""
 
+_TISSUE_HU = (-30.0, 130.0)
+_FEWEST_CELLS = 8
+_LEAST_HU2 = 0.1
+_HIDDEN = 64
+
+
+class Cells(NamedTuple):
+    """What is measured in each cell of a slice, in HU and HU^2.
+
+    Args:
+        energy: (N, F, G, G) of second differences, of white noise its variance in every filter.
+        mean: (N, G, G).
+        variance: (N, G, G).
+    """
+
+    energy: Tensor
+    mean: Tensor
+    variance: Tensor
+
+    @property
+    def logarithms(self) -> Tensor:
+        """(N, F, G, G) of the energies, of the size of other activations."""
+        return (self.energy.log1p() - _MIDDLE) / _SPREAD
+
 
 class Grain(nn.Module):
-    """Return the logarithm of the energy of second differences in each cell of a slice.
+    """Measure the energy of second differences in each cell of a slice.
 
     Differences along rows, columns and both diagonals, over three distances: together they tell
     how strong the noise is, how it correlates from pixel to pixel, which is its spectrum, and its
@@ -48,26 +74,50 @@ class Grain(nn.Module):
         along = torch.tensor(_ALONG, dtype=torch.float32)[:, None] / 6**0.5
         self.register_buffer("along", along, persistent=False)
 
-    def forward(self, hu: Tensor) -> Tensor:
-        """Return (N, F, G, G) of (N, S, S) in HU, the part a multiple of the cell."""
+    def forward(self, hu: Tensor) -> Cells:
+        """Return the cells of (N, S, S) slices in HU; the part is a multiple of the cell."""
         first, end = self.part or (0, hu.shape[-1])
         # Nothing is computed on the device "meta", which autocast does not know.
         with torch.autocast("cpu" if hu.is_meta else hu.device.type, enabled=False):
             x = hu.float().clamp(-_LIMIT_HU, _LIMIT_HU)[:, None]  # (N, 1, S, S)
             # Where the slice ends, the patient may not.
-            x = functional.pad(x, [_REACH_PX] * 4, mode="replicate")
+            padded = functional.pad(x, [_REACH_PX] * 4, mode="replicate")
             energies = []
             for lag in _LAGS_PX:
                 seen = slice(first + _REACH_PX - lag, end + _REACH_PX + lag)
-                change = functional.conv2d(x[:, :, seen, seen], self.along, dilation=lag)
+                change = functional.conv2d(padded[:, :, seen, seen], self.along, dilation=lag)
                 energies.append(functional.avg_pool2d(change.square(), self.cell))
-            return (torch.cat(energies, dim=1).log1p() - _MIDDLE) / _SPREAD
+            x = x[:, :, first:end, first:end]
+            mean = functional.avg_pool2d(x, self.cell)  # (N, 1, G, G)
+            # A slice of noise and nothing else may be as large as the limit: no digit is to spare.
+            rest = x - functional.interpolate(mean, scale_factor=self.cell)
+            variance = functional.avg_pool2d(rest.square(), self.cell)
+            return Cells(torch.cat(energies, dim=1), mean[:, 0], variance[:, 0])
+
+
+def calm_tissue(cells: Cells) -> Tensor:
+    """Return (N, G, G) weights, 1 in the calmer half of the cells of flat soft tissue, else 0.
+
+    As ``texture.noise_frequency_per_mm`` chooses its blocks, judged on the means of cells.
+    """
+    low, high = _TISSUE_HU
+    mean = cells.mean[:, None]
+    most, least = functional.max_pool2d(mean, 3, 1, 1), -functional.max_pool2d(-mean, 3, 1, 1)
+    tissue = ((least > low) & (most < high))[:, 0].flatten(1)  # (N, G^2)
+    variance = cells.variance.flatten(1)
+    ordered = torch.where(tissue, variance, torch.inf).sort(dim=1).values
+    half = (tissue.sum(dim=1, keepdim=True) - 1).clamp(min=0) // 2
+    calm = tissue & (variance <= ordered.gather(1, half))
+    return calm.float().reshape(cells.mean.shape)
 
 
 class GrainTokens(nn.Module):
-    """Tell every patch its grain: of each filter the mean, the least and the most of its cells.
+    """Tell every patch its grain, and all of them the grain of calm soft tissue.
 
-    The calmest cells of a patch show the noise, the others what the patient adds.
+    Of each filter a patch is told the mean, the least and the most of its cells: the calmest show
+    the noise, the others what the patient adds. Of calm tissue it is told the variance of the noise
+    and the share of it that each filter passes, from which the kernel follows with the side of the
+    pixel (docs/physics.md, section 9).
 
     Args:
         shape: of the network.
@@ -78,12 +128,30 @@ class GrainTokens(nn.Module):
         first, end = (edge * shape.stride + shape.margin for edge in shape.crop)
         self.grain = Grain(shape.patch * shape.stride // CELLS, (first, end))
         self.linear = nn.Linear(3 * Grain.filters, shape.width)
+        self.tissue = nn.Sequential(
+            nn.Linear(Grain.filters + 3, _HIDDEN), nn.GELU(), nn.Linear(_HIDDEN, shape.width)
+        )
 
-    def forward(self, hu: Tensor) -> Tensor:
-        """Return (N, T - 1, W) of (N, S, S) in HU."""
-        x = self.grain(hu)  # (N, F, G, G)
-        side = x.shape[-1] // CELLS
-        x = x.reshape(-1, Grain.filters, side, CELLS, side, CELLS)
-        x = torch.cat([x.mean((3, 5)), x.amin((3, 5)), x.amax((3, 5))], dim=1)  # (N, 3 F, ., .)
-        tokens: Tensor = self.linear(x.flatten(2).transpose(1, 2))
+    def forward(self, hu: Tensor, side: Tensor) -> Tensor:
+        """Return (N, T - 1, W) of (N, S, S) in HU, with (N,) sides of a pixel in half octaves."""
+        cells = self.grain(hu)
+        x = cells.logarithms  # (N, F, G, G)
+        along = x.shape[-1] // CELLS
+        x = x.reshape(-1, Grain.filters, along, CELLS, along, CELLS)
+        x = torch.cat([x.mean((3, 5)), x.amin((3, 5)), x.amax((3, 5))], dim=1)  # (N, 3 F, P, P)
+        tokens: Tensor = self.linear(x.flatten(2).transpose(1, 2))  # (N, T - 1, W)
+        tokens = tokens + self.tissue(_of_tissue(cells, side))[:, None]
         return tokens
+
+
+def _of_tissue(cells: Cells, side: Tensor) -> Tensor:
+    """Return (N, F + 3): the side of a pixel, whether there is tissue, its noise and its shares."""
+    calm = calm_tissue(cells)
+    count = calm.sum((1, 2))
+    known = (count >= _FEWEST_CELLS).float()
+    variance = (calm * cells.variance).sum((1, 2)) / count.clamp(min=1) + _LEAST_HU2
+    energy = (calm[:, None] * cells.energy).sum((2, 3)) / count.clamp(min=1)[:, None] + _LEAST_HU2
+    strength = (variance.log() - _MIDDLE) / _SPREAD
+    shares = (energy / variance[:, None]).log()
+    told = torch.cat([known[:, None], strength[:, None], shares], dim=1) * known[:, None]
+    return torch.cat([side[:, None], told], dim=1)
