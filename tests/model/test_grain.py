@@ -9,7 +9,7 @@ from scipy import ndimage
 
 from ctiqa.errors import RecipeError
 from ctiqa.model.cnn_vit import CnnVit, NetworkShape
-from ctiqa.model.grain import Grain, GrainTokens
+from ctiqa.model.grain import Grain, GrainTokens, calm_tissue, grain_of_tissue
 from ctiqa.model.map_network import MapNetwork
 
 SHAPE = NetworkShape(
@@ -78,13 +78,74 @@ def test_every_patch_is_told_its_own_grain() -> None:
     torch.manual_seed(0)
     tokens = GrainTokens(SHAPE).eval()
     # Patches of 32 pixels, the first of them from pixel 32 on.
-    hu = torch.full((1, 128, 128), 40.0)
+    # This is no soft tissue, of which every patch would be told.
+    flat = torch.full((1, 128, 128), 400.0)
+    hu = flat.clone()
     hu[:, 40:56, 72:88] += noise(20, side=16)
-    hu[:, 0, 0] = 200  # no tissue of a whole slice is told
     told = tokens(hu, torch.zeros(1))
     assert told.shape == (1, 4, 24)
-    changed = (told - tokens(torch.full((1, 128, 128), 40.0), torch.zeros(1))).abs().amax(dim=2)[0]
+    changed = (told - tokens(flat, torch.zeros(1))).abs().amax(dim=2)[0]
     assert (changed > 1e-3).tolist() == [False, True, False, False]
+
+
+def tissue_of(hu: torch.Tensor, side: float = 0.0) -> np.ndarray:
+    """Return what a network is told of the tissue of one slice."""
+    return grain_of_tissue(Grain(8)(hu), torch.tensor([side]))[0].numpy()
+
+
+def test_noise_in_tissue_is_told_by_its_strength_and_shares() -> None:
+    side, known, strength, *shares = tissue_of(noise(20), side=0.5)
+    assert (side, known) == (0.5, 1.0)
+    # The calmer half of cells of 64 pixels is so by chance: the mean of the lower half of a normal
+    # distribution lies 0.80 of its SD, which is sqrt(2 / 63), below; and the variance is over 64.
+    expected = 400 * 63 / 64 * (1 - 0.80 * np.sqrt(2 / 63))
+    assert np.exp(2 * strength + 5) == pytest.approx(expected, rel=0.03)
+    np.testing.assert_allclose(shares, 0, atol=0.1)
+    near = [np.mean(tissue_of(noise(20, blur_px=blur))[3:7]) for blur in (0.5, 0.7, 1.0)]
+    assert 0 > near[0] > near[1] > near[2]
+
+
+def test_shares_belong_to_the_kernel_and_not_to_the_dose() -> None:
+    full, quarter = (tissue_of(noise(sd_hu, blur_px=0.8)) for sd_hu in (10.0, 20.0))
+    np.testing.assert_allclose(full[3:], quarter[3:], atol=0.02)
+    assert quarter[2] - full[2] == pytest.approx(np.log(4) / 2, abs=0.01)
+
+
+def test_vessels_bone_and_lung_do_not_count_as_calm_tissue() -> None:
+    alone = noise(12)
+    hu = alone.clone()
+    hu[:, 96:] = -850 + 3 * (alone[:, 96:] - 40)
+    hu[:, 20:30, 20:60] += 150
+    hu[:, 60:66, 100:180] = 600
+    np.testing.assert_allclose(tissue_of(hu), tissue_of(alone[:, :96]), atol=0.12)
+    weights = calm_tissue(Grain(8)(hu))[0]
+    assert set(weights.unique().tolist()) == {0.0, 1.0}
+    assert weights[11:].sum() == 0
+    assert weights[2:4, 2:8].sum() == 0
+
+
+def test_without_tissue_nothing_is_told_but_the_pixel() -> None:
+    told = tissue_of(torch.full((1, 64, 64), -850.0), side=1.0)
+    assert told.tolist() == [1.0, *[0.0] * (len(told) - 1)]
+
+
+def test_turning_a_slice_swaps_directions_alone() -> None:
+    hu = noise(20, blur_px=0.7)
+    hu[:, :64, :64] += 500
+    upright, turned = tissue_of(hu), tissue_of(hu.transpose(1, 2))
+    np.testing.assert_allclose(upright[:3], turned[:3], atol=1e-4)
+    # Rows, columns and the two diagonals of each distance.
+    swapped = upright[3:].reshape(3, 4)[:, [1, 0, 2, 3]].ravel()
+    np.testing.assert_allclose(turned[3:], swapped, atol=1e-4)
+
+
+def test_the_grain_is_measured_in_single_precision_whatever_the_rest_does() -> None:
+    hu = noise(3)
+    exact = Grain(8)(hu)
+    with torch.autocast("cpu", torch.bfloat16):
+        cells = Grain(8)(hu)
+    for ours, theirs in zip(cells, exact, strict=True):
+        assert torch.equal(ours, theirs)
 
 
 def test_the_network_takes_the_grain_of_the_middle_of_larger_slices() -> None:

@@ -83,10 +83,12 @@ class _Run:
         counted: Mapping[str, int] = defaultdict(int, operations(network, *inputs))
         self.macs = {module: counted[name] for name, module in network.named_modules()}
 
-    def _see(self, module: nn.Module, taken: tuple[Any, ...], given: Tensor) -> None:
-        if isinstance(taken[0], Tensor):  # inside a dense block, layers take lists
+    def _see(self, module: nn.Module, taken: tuple[Any, ...], given: Any) -> None:
+        # Inside a dense block, layers take lists, and the grain is more than one tensor.
+        if isinstance(taken[0], Tensor):
             self.taken[module] = tuple(taken[0].shape[1:])
-        self.given[module] = tuple(given.shape[1:])
+        if isinstance(given, Tensor):
+            self.given[module] = tuple(given.shape[1:])
 
     def step(self, *modules: nn.Module, times: int = 1, name: str = "") -> Step:
         """Return modules that follow one another as one step."""

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from ctiqa.model.shape import CELLS, NetworkShape
 
-__all__ = ["Cells", "Grain", "GrainTokens", "calm_tissue"]
+__all__ = ["Cells", "Grain", "GrainTokens", "calm_tissue", "grain_of_tissue"]
 
 _LAGS_PX = (1, 2, 4)
 _REACH_PX = max(_LAGS_PX)
@@ -140,12 +140,20 @@ class GrainTokens(nn.Module):
         x = x.reshape(-1, Grain.filters, along, CELLS, along, CELLS)
         x = torch.cat([x.mean((3, 5)), x.amin((3, 5)), x.amax((3, 5))], dim=1)  # (N, 3 F, P, P)
         tokens: Tensor = self.linear(x.flatten(2).transpose(1, 2))  # (N, T - 1, W)
-        tokens = tokens + self.tissue(_of_tissue(cells, side))[:, None]
-        return tokens
+        whole: Tensor = self.tissue(grain_of_tissue(cells, side))  # (N, W)
+        return tokens + whole[:, None]
 
 
-def _of_tissue(cells: Cells, side: Tensor) -> Tensor:
-    """Return (N, F + 3): the side of a pixel, whether there is tissue, its noise and its shares."""
+def grain_of_tissue(cells: Cells, side: Tensor) -> Tensor:
+    """Return (N, F + 3) numbers of calm tissue: what a kernel follows from.
+
+    The side of a pixel; whether there is enough tissue, without which the rest is 0; the logarithm
+    of the variance of its noise, scaled; the logarithm of the share of it that each filter passes.
+
+    Args:
+        cells: of the slices.
+        side: (N,) of a pixel, in half octaves.
+    """
     calm = calm_tissue(cells)
     count = calm.sum((1, 2))
     known = (count >= _FEWEST_CELLS).float()

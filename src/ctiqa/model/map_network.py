@@ -73,9 +73,8 @@ class MapNetwork(nn.Module):
         side = side[:, None, None, None].expand(-1, 1, x.shape[2], x.shape[3])  # (N, 1, G, G)
         seen = [x, side.to(x.dtype)]
         if self.grain is not None:
-            seen.append(
-                self.grain(middle(hu, self.size)).logarithms.to(x.dtype)
-            )  # (N, grain's, G, G)
+            cells = self.grain(middle(hu, self.size))
+            seen.append(cells.logarithms.to(x.dtype))  # (N, those of the grain, G, G)
         x = functional.relu(self.cell(torch.cat(seen, dim=1)))  # (N, 2 F, G, G)
         for layer in self.grid:
             x = x + functional.relu(layer(x))  # (N, 2 F, G, G)
