@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import compress
 from typing import NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
@@ -154,6 +155,7 @@ class FreshExamples:
         routine_share: share of the examples at full dose.
         lowest_dose: end of the range of doses.
         degraded_share: share of the examples that are one of the slice's stored degraded images.
+        pairs: whether two images of one slice always follow one another.
     """
 
     corpus: Corpus
@@ -163,16 +165,22 @@ class FreshExamples:
     routine_share: float = 0.15
     lowest_dose: float = 0.15
     degraded_share: float = 0.0
+    pairs: bool = False
 
     def __len__(self) -> int:
-        return len(self.indices) * self.passes
+        return len(self.indices) * self.passes // self._together * self._together
+
+    @property
+    def _together(self) -> int:
+        return 2 if self.pairs else 1
 
     def epoch(
         self, index: int, *, seed: int, batch: int, rank: int = 0, world: int = 1
     ) -> Iterator[Batch]:
         """Yield one epoch in random order; the same (seed, index) gives the same bytes."""
         rng = np.random.default_rng([seed, index])
-        order = rng.permutation(np.repeat(self.indices, self.passes))
+        drawn = rng.permutation(np.repeat(self.indices, self.passes))
+        order = np.repeat(drawn[: len(drawn) // self._together], self._together)
         below = np.exp(rng.uniform(np.log(self.lowest_dose), 0, len(order)))
         dose = np.where(rng.random(len(order)) < self.routine_share, 1.0, below)
         turn, seeds = rng.integers(8, size=len(order)), rng.integers(2**32, size=len(order))
@@ -185,7 +193,8 @@ class FreshExamples:
             _FreshDraw(int(i), float(d), int(t), int(s), int(p))
             for i, d, t, s, p in zip(order, dose, turn, seeds, place, strict=True)
         ]
-        yield from batches(draws[rank::world], batch, self._example)
+        mine = np.arange(len(order)) // self._together % world == rank
+        yield from batches(list(compress(draws, mine)), batch, self._example)
 
     def _example(self, draw: _FreshDraw) -> Example:
         hu, label = self._labelled(draw)
