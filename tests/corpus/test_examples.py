@@ -102,35 +102,6 @@ def test_ranks_share_an_epoch_without_overlap(corpus: Corpus) -> None:
         assert shares[1] == whole[1::2]
 
 
-def test_pairs_are_two_images_of_one_slice_side_by_side_on_every_rank(corpus: Corpus) -> None:
-    examples = fresh(corpus, pairs=True, routine_share=1.0, passes=7)
-    assert len(examples) == 28
-    known = [corpus.image(index, 0) for index in range(4)]
-
-    def slices(**ranks: int) -> list[int]:
-        images = (
-            turned
-            for batch in examples.epoch(0, seed=3, batch=4, **ranks)
-            for turned in batch.hu.numpy()
-        )
-        sums = [float(one.sum(dtype=np.float64)) for one in images]
-        wanted = [float(one.sum(dtype=np.float64)) for one in known]
-        return [int(np.argmin(np.abs(np.subtract(wanted, found)))) for found in sums]
-
-    alone = slices()
-    assert alone[0::2] == alone[1::2]
-    assert set(alone) == {0, 1, 2, 3}
-    first, second = slices(rank=0, world=2), slices(rank=1, world=2)
-    assert first[0::2] == first[1::2]
-    assert sorted(first + second) == sorted(alone)
-
-
-def test_images_of_a_pair_differ_in_dose_and_noise(corpus: Corpus) -> None:
-    (batch,) = fresh(corpus, pairs=True, passes=1, routine_share=0.0).epoch(0, seed=0, batch=4)
-    assert not torch.equal(batch.q[0::2], batch.q[1::2])
-    assert not torch.equal(batch.hu[0::2].sum(dim=(1, 2)), batch.hu[1::2].sum(dim=(1, 2)))
-
-
 def test_batches_are_full_but_for_the_last(corpus: Corpus) -> None:
     assert sizes(fresh(corpus).epoch(0, seed=0, batch=5)) == [5, 5, 2]
 

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from ctiqa.training.losses import (
     Distillation,
     PHuber,
-    difference_loss,
     distillation_loss,
     label_loss,
     open_gate,
@@ -85,21 +84,6 @@ STUDENT = torch.tensor([[0.5, 0.5], [0.5, 0.5], [0.5, 0.5]])
 
 def test_the_gate_asks_the_mean_of_the_teachers_and_not_each_of_them() -> None:
     assert open_gate(TEACHERS, LABELS, Distillation()).tolist() == [True, True, False]
-
-
-def test_what_is_wrong_in_both_images_of_a_slice_is_no_wrong_difference() -> None:
-    y = torch.tensor([0.8, 0.5, 0.6, 0.4])
-    off = y[:, None].repeat(1, 2) + torch.tensor([0.1, 0.1, -0.2, -0.2])[:, None]
-    assert float(difference_loss(off, y, C1)) == pytest.approx(0, abs=1e-9)
-    wrong = off + torch.tensor([0.0, 0.0, 0.3, 0.0])[:, None]
-    assert float(difference_loss(wrong, y, C1)) == pytest.approx(cost(C1, 0.3) / 2, rel=1e-5)
-
-
-def test_differences_are_those_of_each_part() -> None:
-    y = torch.tensor([[0.8, 0.9], [0.5, 0.9]])
-    scores = torch.tensor([[0.8, 0.9, 0.8, 0.9], [0.5, 0.9, 0.5, 0.7]])
-    # The second part of the second image is wrong by 0.1 in the mean over two members.
-    assert float(difference_loss(scores, y, C1)) == pytest.approx(cost(C1, 0.1) / 2, rel=1e-5)
 
 
 def test_the_gate_is_open_at_epsilon_itself() -> None:

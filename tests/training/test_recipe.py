@@ -115,11 +115,6 @@ def test_each_member_leaves_out_its_own_fold_or_all_the_first() -> None:
         ("[student]\noutputs = 3", "needs as many outputs of the student"),
         ("[student]\nlr = 1e-9", "lies below lr_min"),
         (
-            "[student]\ndifferences = 1\n[optimiser]\nbatch = 3",
-            "needs fresh doses and an even batch",
-        ),
-        ("[student]\ndifferences = -1", "differences is not negative"),
-        (
             '[comparator]\nname = "resnet"',
             'name "resnet" is unknown; known here: resnet50, densenet121, vgg16_bn, googlenet',
         ),

@@ -316,16 +316,3 @@ def test_a_student_of_teachers_of_another_corpus_is_refused(
     path.write_text(path.read_text().replace('"corpus_fingerprint": "', '"corpus_fingerprint": "0'))
     with pytest.raises(ModelError, match="teacher-1 was trained on another corpus"):
         distil(corpus, recipe(), other, fabric=fabric, watch=fakes.Silent(), restart=True)
-
-
-def test_a_student_may_learn_differences_within_slices_as_well(
-    run: Path, corpus: Corpus, tmp_path: Path, fabric: Fabric, fakes: Any
-) -> None:
-    weights = []
-    for differences in (0.0, 4.0):
-        other = tmp_path / f"run-{differences:g}"
-        shutil.copytree(run, other)
-        changed = recipe(student={"differences": differences, "epochs": 1})
-        distil(corpus, changed, other, fabric=fabric, watch=fakes.Silent(), restart=True)
-        weights.append(load_tensors(other / "student" / "weights.safetensors")[0])
-    assert any(not torch.equal(weights[0][name], weights[1][name]) for name in weights[0])

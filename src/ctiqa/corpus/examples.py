@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import compress
 from typing import NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
@@ -155,7 +154,6 @@ class FreshExamples:
         routine_share: share of the examples at full dose.
         lowest_dose: end of the range of doses.
         degraded_share: share of the examples that are one of the slice's stored degraded images.
-        pairs: whether two images of one slice always follow one another.
     """
 
     corpus: Corpus
@@ -165,22 +163,16 @@ class FreshExamples:
     routine_share: float = 0.15
     lowest_dose: float = 0.15
     degraded_share: float = 0.0
-    pairs: bool = False
 
     def __len__(self) -> int:
-        return len(self.indices) * self.passes // self._together * self._together
-
-    @property
-    def _together(self) -> int:
-        return 2 if self.pairs else 1
+        return len(self.indices) * self.passes
 
     def epoch(
         self, index: int, *, seed: int, batch: int, rank: int = 0, world: int = 1
     ) -> Iterator[Batch]:
         """Yield one epoch in random order; the same (seed, index) gives the same bytes."""
         rng = np.random.default_rng([seed, index])
-        drawn = rng.permutation(np.repeat(self.indices, self.passes))
-        order = np.repeat(drawn[: len(drawn) // self._together], self._together)
+        order = rng.permutation(np.repeat(self.indices, self.passes))
         below = np.exp(rng.uniform(np.log(self.lowest_dose), 0, len(order)))
         dose = np.where(rng.random(len(order)) < self.routine_share, 1.0, below)
         turn, seeds = rng.integers(8, size=len(order)), rng.integers(2**32, size=len(order))
@@ -193,8 +185,7 @@ class FreshExamples:
             _FreshDraw(int(i), float(d), int(t), int(s), int(p))
             for i, d, t, s, p in zip(order, dose, turn, seeds, place, strict=True)
         ]
-        mine = np.arange(len(order)) // self._together % world == rank
-        yield from batches(list(compress(draws, mine)), batch, self._example)
+        yield from batches(draws[rank::world], batch, self._example)
 
     def _example(self, draw: _FreshDraw) -> Example:
         hu, label = self._labelled(draw)

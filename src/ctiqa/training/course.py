@@ -118,7 +118,6 @@ def share_for(
     *,
     fold: int | None,
     on_training: bool,
-    in_pairs: bool = False,
     device: torch.device | None = None,
 ) -> Share:
     """Share split "train" out between learning and checking (METHOD 1.3, rows 7 to 9).
@@ -128,7 +127,6 @@ def share_for(
         recipe: its examples, label and folds.
         fold: the part to leave out; None leaves out nothing.
         on_training: check on what is learnt from, even where something is left out.
-        in_pairs: whether fresh examples come as two images of one slice, one after the other.
         device: that trains; a graphics card gets the fixed images into its own memory. None is the
             CPU.
 
@@ -165,7 +163,6 @@ def share_for(
             routine_share=plan.routine_share,
             lowest_dose=plan.lowest_dose,
             degraded_share=plan.degraded_share,
-            pairs=in_pairs,
         )
         if plan.doses == "fresh"
         else FixedExamples(

@@ -12,7 +12,7 @@ from ctiqa.corpus.examples import Batch
 from ctiqa.corpus.store import Corpus
 from ctiqa.training.course import Course, Watch, share_for
 from ctiqa.training.loop import fit
-from ctiqa.training.losses import Cost, difference_loss, student_loss
+from ctiqa.training.losses import Cost, student_loss
 from ctiqa.training.plans import OptimiserPlan
 from ctiqa.training.recipe import Recipe
 from ctiqa.training.remembered import Memory, Remembered
@@ -92,18 +92,13 @@ def distil(
         with torch.inference_mode(), fabric.autocast():
             taught = teachers(batch.hu, batch.pixel_mm).float()
         # A tensor of inference mode cannot take part in a gradient; its copy can.
-        cost = student_loss(scores, taught.clone(), batch.q, recipe.loss, plan.distillation)
-        if not plan.differences:
-            return cost
-        differences = difference_loss(scores, batch.q, recipe.loss)
-        return cost._replace(total=cost.total + plan.differences * differences)
+        return student_loss(scores, taught.clone(), batch.q, recipe.loss, plan.distillation)
 
     share = share_for(
         corpus,
         recipe,
         fold=student_fold(recipe),
         on_training=plan.select == "train",
-        in_pairs=plan.differences > 0,
         device=fabric.device,
     )
     begin(folder, recipe, fabric, restart=restart)

@@ -68,11 +68,6 @@ def _distillation(recipe: Recipe) -> Figure:
         "mean": "L(mean s - mean t)",
     }[student.target]
     judged = {"sample": "", "batch_all": " in the whole batch"}[student.gate]
-    differences = (
-        (f"+ {student.differences:g} x L(difference in mean s - in y) of two images of a slice",)
-        if student.differences
-        else ()
-    )
     p_huber = f"p = {loss.p:g}, lambda = {loss.lambda_:g}, tail {loss.tail}"
     return Figure(
         "Figure 3. Distillation",
@@ -89,7 +84,7 @@ def _distillation(recipe: Recipe) -> Figure:
                     f"if the gate is open: |mean t - y| <= {student.epsilon:g}{judged}; else 0",
                 ),
             ),
-            ((f"label loss + {student.beta:g} x distillation loss  (equation 6)", *differences),),
+            ((f"label loss + {student.beta:g} x distillation loss  (equation 6)",),),
         ),
         (f"L is the p-Huber loss (equation 3): {p_huber}.",),
     )

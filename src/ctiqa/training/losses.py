@@ -15,7 +15,6 @@ __all__ = [
     "Cost",
     "Distillation",
     "PHuber",
-    "difference_loss",
     "distillation_loss",
     "label_loss",
     "open_gate",
@@ -107,23 +106,6 @@ def label_loss(scores: Tensor, y: Tensor, p_huber: PHuber) -> Tensor:
     """
     outputs, labels = parted(scores, y)
     return p_huber(outputs.mean(dim=1) - labels).mean()
-
-
-def difference_loss(scores: Tensor, y: Tensor, p_huber: PHuber) -> Tensor:
-    """Return the loss against how much the labels of two images of one slice differ.
-
-    What a network gets wrong about a patient it gets wrong in both, so this asks for what it must
-    not get wrong: that less dose, blur or a denoiser lowers the score of this slice.
-
-    Args:
-        scores: (N, K P) outputs, N even, two images of one slice one after the other; their mean
-            over K is the prediction.
-        y: (N,) or (N, P) labels.
-        p_huber: what an error costs.
-    """
-    outputs, labels = parted(scores, y)
-    errors = outputs.mean(dim=1) - labels
-    return p_huber(errors[0::2] - errors[1::2]).mean()
 
 
 def open_gate(teachers: Tensor, y: Tensor, how: Distillation) -> Tensor:

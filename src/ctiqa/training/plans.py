@@ -149,8 +149,6 @@ class StudentPlan:
         lr: as in ``[optimiser]``; 0 takes the value that stands there.
         seed: of its first weights and its examples.
         beta: weight of the teachers beside the label (equation 6).
-        differences: weight of how much two images of one slice differ, beside the label; above 0,
-            examples come in such pairs. The paper has none.
         epsilon: largest error of the teachers' mean that is still believed (equation 5).
         gate: whether "sample" or "batch_all" is judged.
         target: "vector" (the text) or "mean" (equation 5 as printed).
@@ -166,7 +164,6 @@ class StudentPlan:
     lr: float = 0.0
     seed: int = 100
     beta: float = 0.75
-    differences: float = 0.0
     epsilon: float = 0.05
     gate: Literal["sample", "batch_all"] = "sample"
     target: Literal["vector", "mean"] = "vector"
@@ -179,7 +176,6 @@ class StudentPlan:
         require(self.lr >= 0, "lr is not negative")
         require(self.seed >= 0, "seed is not negative")
         require(self.beta >= 0, "beta is not negative")
-        require(self.differences >= 0, "differences is not negative")
         require(self.epsilon >= 0, "epsilon is not negative")
 
     @property

@@ -65,11 +65,6 @@ class Recipe:
             "degraded_share needs fresh doses and a label with parts beside the score",
         )
         require(
-            self.student.differences == 0
-            or (self.examples.doses == "fresh" and self.optimiser.batch % 2 == 0),
-            "[student] differences needs fresh doses and an even batch, since it compares pairs",
-        )
-        require(
             self.network.outputs == 1,
             "[network] describes a teacher, whose outputs is 1; that of the student stands in "
             "[student]",
