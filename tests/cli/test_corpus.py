@@ -94,7 +94,8 @@ def test_patients_are_drawn_for_the_test_where_no_table_is_given(
     assert list(splits_of(out).values()) == ["test"]
     settings = json.loads((out / "corpus.json").read_text())["settings"]
     assert settings["image_doses"] == [1.0, 0.3]
-    assert settings["label_doses"] == [1.0, 0.75, 0.5, 0.35, 0.3, 0.25, 0.18, 0.13, 0.1]
+    assert settings["label_doses"][:6] == [8.0, 4.0, 2.0, 1.0, 0.75, 0.5]
+    assert settings["label_doses"][6:] == [0.35, 0.3, 0.25, 0.18, 0.13, 0.1]
 
 
 def test_a_split_that_nobody_is_in_is_refused(scans: Path, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ MIXTURE = Mixture(
     each=3,
     each_held_back=4,
     lowest_dose=0.2,
+    highest_dose=4.0,
     routine_share=0.5,
     exponent=2.0,
     seed=0,
@@ -55,6 +56,41 @@ def test_a_kind_that_is_to_stay_unseen_is_drawn_for_no_training_slice() -> None:
     )
     assert seen == {"blur", "sparse_views"}
     assert unseen == {"blur", "sparse_views", "median"}
+
+
+def test_training_slices_are_degraded_at_higher_doses_as_well_and_no_others() -> None:
+    trained, held = (
+        np.array(
+            [
+                drawn.dose
+                for number in range(200)
+                for drawn in MIXTURE.drawn(f"{number:08x}", train=train)
+            ]
+        )
+        for train in (True, False)
+    )
+    assert (trained.min() >= 0.2, trained.max() <= 4) == (True, True)
+    # Half of the images are at dose 1, the others even in the logarithm of 0.2 to 4.
+    assert np.mean(trained > 1) == pytest.approx(0.5 * np.log(4) / np.log(20), abs=0.05)
+    assert (held.min() >= 0.2, held.max()) == (True, 1.0)
+
+
+def test_an_image_at_a_higher_dose_is_quieter_than_the_slice(degraded: Corpus) -> None:
+    first = len(degraded.settings.image_doses)
+    quiet = [
+        (at, first + place)
+        for at in degraded.where("train")
+        for place, (dose, record) in enumerate(
+            zip(degraded.degraded(at).doses, degraded.degraded(at).records, strict=True)
+        )
+        if dose > 1.5 and record["kind"] == "blur"
+    ]
+    assert quiet
+    for at, place in quiet:
+        label, routine = degraded.image_labels(at, IN_PARTS)[[place, 0]]
+        assert label[1] > routine[1]
+        sharp = np.diff(degraded.image(at, place), axis=0).std()
+        assert sharp < np.diff(degraded.image(at, 0), axis=0).std()
 
 
 def test_draws_belong_to_the_slice_and_the_seed() -> None:
@@ -174,6 +210,7 @@ def test_a_file_that_is_no_mixture_is_refused_in_words(
         {"weights": {"fog": 1.0}},
         {"weights": {"median": 1.0}},
         {"lowest_dose": 0.0},
+        {"highest_dose": 0.5},
         {"unseen": ("fog",)},
         {"weights": {"blur": -1.0}},
     ],

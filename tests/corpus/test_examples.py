@@ -111,7 +111,7 @@ def test_full_dose_serves_the_slice_itself_with_its_label(corpus: Corpus) -> Non
     (batch,) = examples.epoch(0, seed=0, batch=1)
     values = np.sort(corpus.image(1, 0), axis=None)
     assert np.array_equal(np.sort(batch.hu.numpy(), axis=None), values)
-    assert batch.q[0] == pytest.approx(corpus.labels(1, IDEAL)[0])
+    assert batch.q[0] == pytest.approx(corpus.image_labels(1, IDEAL)[0])
 
 
 @pytest.mark.parametrize("dose", [0.75, 0.25])
@@ -148,13 +148,38 @@ def test_doses_are_spread_evenly_in_their_logarithm_beside_the_full_ones(corpus:
     examples = fresh(corpus, indices=[2], passes=200, routine_share=0.2)
     _, labels = joined(examples.epoch(0, seed=9, batch=50))
     stored, known = corpus.labels(2, IDEAL), np.log(corpus.settings.label_doses)
-    full = np.isclose(labels, stored[0])
+    full = np.isclose(labels, corpus.image_labels(2, IDEAL)[0])
     assert full.mean() == pytest.approx(0.2, abs=0.08)
     # The label falls with dose, so it tells the dose.
     position = np.interp(np.array(labels)[~full], stored[::-1], known[::-1]) / np.log(0.15)
     assert position.min() > 0
     assert position.max() < 1.001
     assert np.histogram(position, 4, (0, 1))[0] / 160 == pytest.approx(np.full(4, 0.25), abs=0.1)
+
+
+@pytest.mark.parametrize("dose", [1.5, 4.0, 8.0])
+def test_above_dose_1_a_slice_has_so_much_less_noise_than_it_had(
+    dose: float, corpus: Corpus
+) -> None:
+    middle = (slice(192, 320), slice(192, 320))
+    clean = corpus.clean(0)
+    assert clean is not None
+    examples = fresh(corpus, highest_dose=8.0)
+    noise = [
+        float((examples._labelled(_FreshDraw(0, dose, 0, seed))[0] - clean)[middle].std())
+        for seed in range(6)
+    ]
+    fields = corpus.fields(0).astype(float)[:, *middle]
+    quantum, read_out = fields[:4].var(), fields[4:].var()
+    expected = np.sqrt(quantum / dose + read_out / dose**2)
+    assert np.sqrt(np.mean(np.square(noise))) == pytest.approx(expected, rel=0.1)
+
+
+def test_labels_reach_above_dose_1(corpus: Corpus) -> None:
+    doses, labels = corpus.settings.label_doses, corpus.labels(0, IDEAL)
+    assert doses[:4] == (8.0, 4.0, 2.0, 1.0)
+    assert (np.diff(labels) < 0).all()
+    assert labels[0] < 1
 
 
 def test_each_image_comes_with_the_side_of_its_pixel(corpus: Corpus) -> None:

@@ -58,7 +58,7 @@ def test_a_part_holds_every_dose_field_and_measure(water: CTSlice) -> None:
     part = make_part(water, SCAN, SETTINGS, seed=1)
     assert part.images.shape == (4, 128, 128)
     assert part.fields.shape == (6, 128, 128)
-    assert part.ideal.shape == (8, 2, 2)
+    assert part.ideal.shape == (11, 2, 2)
     assert part.routine.shape == (4, 2, 2)
     assert part.noise_hu[1:].tolist() == sorted(part.noise_hu[1:])
     assert np.isinf(part.routine[0, :, 0]).all()

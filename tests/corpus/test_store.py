@@ -59,7 +59,7 @@ def test_labels_fall_with_dose_and_the_image_labels_are_among_them(corpus: Corpu
     for index in range(len(corpus.slices)):
         ideal = corpus.labels(index, IDEAL)
         assert ideal.tolist() == sorted(ideal, reverse=True)
-        at = [0, 1, 2, 4]  # doses 1, 0.75, 0.5 and 0.25 among the eight
+        at = [3, 4, 5, 7]  # doses 1, 0.75, 0.5 and 0.25 among the eleven
         assert corpus.image_labels(index, IDEAL).tolist() == ideal[at].tolist()
         assert corpus.labels(index, ROUTINE)[0] == 1
 
@@ -67,12 +67,12 @@ def test_labels_fall_with_dose_and_the_image_labels_are_among_them(corpus: Corpu
 def test_the_table_of_labels_holds_what_was_measured(corpus: Corpus) -> None:
     lines = (corpus.folder / "labels.csv").read_text().splitlines()
     assert lines[0] == "part,reference,dose_fraction,window,psnr_db,ssim"
-    assert len(lines) == 1 + 4 * 2 * (8 + 4)
+    assert len(lines) == 1 + 4 * 2 * (11 + 4)
     part, reference, dose, window, psnr_db, ssim = lines[1].split(",")
     assert (part, reference, float(dose), window) == (
         corpus.slices[0].facts.part,
         "ideal",
-        1.0,
+        8.0,
         "w350",
     )
     assert [float(psnr_db), float(ssim)] == corpus.slices[0].ideal[0, 0].tolist()

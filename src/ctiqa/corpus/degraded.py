@@ -120,7 +120,11 @@ def _make(task: _Task) -> None:
         mixture.drawn(task.part, train=facts.split == "train")
     ):
         rng = np.random.default_rng([*seed, 5, place])
-        noisy = lower_dose(ct_slice, dose_fraction=dose, scan=scan, rng=rng)
+        noisy = (
+            lower_dose(ct_slice, dose_fraction=dose, scan=scan, rng=rng)
+            if dose <= 1
+            else ct_slice.with_hu(labeller.noisy(dose))
+        )
         at_dose = replace(scan, quanta=scan.quanta * dose)
         degrade = degradation.prepare(noisy, at_dose, noise_hu=labeller.noise_hu(dose))
         images.append(_stored(degrade(noisy.hu)))

@@ -142,9 +142,10 @@ class FixedExamples:
 class FreshExamples:
     """Slices with fresh noise at a fresh dose for every example.
 
-    The dose is 1 for a share of the examples and log-uniform below for the rest; two stored quantum
-    fields are mixed by a random angle into a new one; Q is interpolated in log dose between the
-    stored labels.
+    The dose is 1 for a share of the examples and log-uniform in a range for the rest; two stored
+    quantum fields are mixed by a random angle into a new one; Q is interpolated in log dose between
+    the stored labels. Below 1 the noise is added to the slice, above it to the slice without its
+    noise.
 
     Args:
         corpus: where the slices and fields lie.
@@ -152,7 +153,9 @@ class FreshExamples:
         label: how Q is weighed; its reference must be "ideal", which falls smoothly with dose.
         passes: examples of each slice in an epoch.
         routine_share: share of the examples at full dose.
-        lowest_dose: end of the range of doses.
+        lowest_dose: one end of the range of doses.
+        highest_dose: the other; above 1, slices quieter than any that was scanned are shown, as
+            thicker ones are.
         degraded_share: share of the examples that are one of the slice's stored degraded images.
     """
 
@@ -162,6 +165,7 @@ class FreshExamples:
     passes: int = 1
     routine_share: float = 0.15
     lowest_dose: float = 0.15
+    highest_dose: float = 1.0
     degraded_share: float = 0.0
 
     def __len__(self) -> int:
@@ -173,8 +177,9 @@ class FreshExamples:
         """Yield one epoch in random order; the same (seed, index) gives the same bytes."""
         rng = np.random.default_rng([seed, index])
         order = rng.permutation(np.repeat(self.indices, self.passes))
-        below = np.exp(rng.uniform(np.log(self.lowest_dose), 0, len(order)))
-        dose = np.where(rng.random(len(order)) < self.routine_share, 1.0, below)
+        ends = np.log(self.lowest_dose), np.log(self.highest_dose)
+        other = np.exp(rng.uniform(*ends, len(order)))
+        dose = np.where(rng.random(len(order)) < self.routine_share, 1.0, other)
         turn, seeds = rng.integers(8, size=len(order)), rng.integers(2**32, size=len(order))
         place = np.full(len(order), -1)
         if self.degraded_share:
@@ -200,11 +205,11 @@ class FreshExamples:
             return hu, np.asarray(label, np.float32)
         labels = self.corpus.labels(draw.slice, self.label)
         q = _at_dose(draw.dose, np.array(settings.label_doses), labels)
-        hu = self.corpus.image(draw.slice, 0)
-        if draw.dose < 1:
-            fields = self.corpus.fields(draw.slice)
-            hu = hu + _mixed(fields, draw, quantum_fields=settings.quantum_fields)
-        return hu, q
+        if draw.dose == 1:
+            return self.corpus.image(draw.slice, 0), q
+        noise = _mixed(self.corpus.fields(draw.slice), draw, quantum_fields=settings.quantum_fields)
+        quiet = self.corpus.clean(draw.slice) if draw.dose > 1 else None
+        return (self.corpus.image(draw.slice, 0) if quiet is None else quiet) + noise, q
 
 
 def _at_dose(dose: float, doses: npt.NDArray[np.float64], labels: npt.NDArray[np.float64]) -> Label:
@@ -215,13 +220,17 @@ def _at_dose(dose: float, doses: npt.NDArray[np.float64], labels: npt.NDArray[np
 
 
 def _mixed(fields: npt.NDArray[np.float16], draw: _FreshDraw, *, quantum_fields: int) -> FloatImage:
-    """Return noise that lowers the dose from 1 to the drawn one (docs/physics.md, equation 2)."""
+    """Return the noise that a slice at the drawn dose lacks.
+
+    Below 1 what lowers its dose (docs/physics.md, equation 2); above it all its noise.
+    """
     rng = np.random.default_rng(draw.seed)
     first, second = rng.choice(quantum_fields, 2, replace=False)
     angle = rng.uniform(0, 2 * np.pi)
     # cos and sin of one angle keep the variance, so the mixture is a noise field like its parts.
-    quantum = np.sqrt((1 - draw.dose) / draw.dose) * np.array([np.cos(angle), np.sin(angle)])
-    read_out = np.sqrt((1 - draw.dose**2) / draw.dose**2) * rng.choice([-1, 1])
+    has = float(draw.dose < 1)
+    quantum = np.sqrt(1 / draw.dose - has) * np.array([np.cos(angle), np.sin(angle)])
+    read_out = np.sqrt(1 / draw.dose**2 - has) * rng.choice([-1, 1])
     third = quantum_fields + rng.integers(len(fields) - quantum_fields)
     noise: FloatImage = fields[first].astype(np.float32) * np.float32(quantum[0])
     noise += fields[second].astype(np.float32) * np.float32(quantum[1])

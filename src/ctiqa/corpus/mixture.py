@@ -34,8 +34,10 @@ class Mixture:
     Args:
         each: degraded images of a training slice.
         each_held_back: of a slice of any other split.
-        lowest_dose: end of the range of doses.
-        routine_share: share of the images at full dose; the others are log-uniform below.
+        lowest_dose: one end of the range of doses.
+        highest_dose: the other end for training slices; above 1, slices quieter than they were
+            scanned are degraded, too. All other slices end at 1.
+        routine_share: share of the images at full dose; the others are log-uniform in the range.
         exponent: of the share of detail in the score.
         seed: makes the draws repeatable.
         unseen: kinds that no training slice gets.
@@ -48,6 +50,7 @@ class Mixture:
     each: int
     each_held_back: int
     lowest_dose: float
+    highest_dose: float
     routine_share: float
     exponent: float
     seed: int
@@ -61,10 +64,11 @@ class Mixture:
             raise RecipeError(
                 "the mixture draws at least one image of each slice, by a seed from 0"
             )
-        if not (0 < self.lowest_dose < 1 and 0 <= self.routine_share <= 1 and self.exponent >= 0):
+        if not (0 < self.lowest_dose < 1 <= self.highest_dose):
+            raise RecipeError("lowest_dose of the mixture lies in (0, 1), highest_dose from 1")
+        if not (0 <= self.routine_share <= 1 and self.exponent >= 0):
             raise RecipeError(
-                "lowest_dose of the mixture lies in (0, 1), routine_share in [0, 1], and exponent "
-                "is not negative"
+                "routine_share of the mixture lies in [0, 1], and exponent is not negative"
             )
         if min(self.weights.values(), default=-1) < 0 or not self._known(train=True):
             raise RecipeError(
@@ -83,8 +87,9 @@ class Mixture:
         weights = np.array(list(known.values()), float)
         count = self.each if train else self.each_held_back
         kinds = rng.choice(list(known), size=count, p=weights / weights.sum())
-        below = np.exp(rng.uniform(np.log(self.lowest_dose), 0, size=count))
-        doses = np.where(rng.random(count) < self.routine_share, 1.0, below)
+        ends = np.log(self.lowest_dose), np.log(self.highest_dose if train else 1.0)
+        others = np.exp(rng.uniform(*ends, size=count))
+        doses = np.where(rng.random(count) < self.routine_share, 1.0, others)
         return [
             Drawn(draw(str(kind), rng), float(dose))
             for kind, dose in zip(kinds, doses, strict=True)

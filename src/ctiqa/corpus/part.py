@@ -22,6 +22,9 @@ HalfImage: TypeAlias = npt.NDArray[np.float16]
 Table: TypeAlias = npt.NDArray[np.float64]
 
 
+_LABEL_DOSES = (8.0, 4.0, 2.0, 1.0, 0.75, 0.5, 0.35, 0.25, 0.18, 0.13, 0.1)
+
+
 @dataclass(frozen=True, slots=True)
 class CorpusSettings:
     """What decides the content of a corpus; stored with it, word for word.
@@ -30,7 +33,8 @@ class CorpusSettings:
         image_doses: dose fractions at which every slice becomes a labelled image, for fixed sets
             and for evaluation.
         label_doses: dose fractions at which the ideal label is measured, for training at any dose
-            between; holds the image doses.
+            between; holds the image doses. Above 1 it is that of the slice without its noise and
+            with less noise than it had.
         realisation: "independent" draws a noise field for each dose, "shared" scales the field of
             the lowest dose (the paper).
         quantum_fields: stored fields of quantum noise a slice; random mixtures of them are new
@@ -46,7 +50,7 @@ class CorpusSettings:
     """
 
     image_doses: tuple[float, ...] = (1.0, 0.75, 0.5, 0.25)
-    label_doses: tuple[float, ...] = (1.0, 0.75, 0.5, 0.35, 0.25, 0.18, 0.13, 0.1)
+    label_doses: tuple[float, ...] = _LABEL_DOSES
     realisation: str = "independent"
     quantum_fields: int = 4
     electronic_fields: int = 2

@@ -141,6 +141,12 @@ def share_for(
             f"{corpus.folder} holds no images at dose {', '.join(map(str, sorted(missing)))}, "
             f"only at {', '.join(map(str, held))}; make it with these doses or change the recipe"
         )
+    labelled = max(corpus.settings.label_doses)
+    if plan.doses == "fresh" and plan.highest_dose > labelled:
+        raise CorpusError(
+            f"{corpus.folder} holds labels up to dose {labelled:g}, and the recipe shows doses "
+            f"up to {plan.highest_dose:g}; make it with this ctiqa, or lower highest_dose"
+        )
     places = [held.index(dose) for dose in doses]
     pairs = [
         (index, place)
@@ -162,6 +168,7 @@ def share_for(
             passes=plan.passes_per_epoch,
             routine_share=plan.routine_share,
             lowest_dose=plan.lowest_dose,
+            highest_dose=plan.highest_dose,
             degraded_share=plan.degraded_share,
         )
         if plan.doses == "fresh"

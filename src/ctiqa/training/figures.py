@@ -56,8 +56,8 @@ def _label(label: LabelRecipe) -> Box:
 def _doses(recipe: Recipe) -> str:
     plan = recipe.examples
     if plan.doses == "fresh":
-        share = f"{plan.routine_share:.0%} at dose 1"
-        return f"drawn anew each time: {share}, the others from {plan.lowest_dose:g} to 1"
+        ends = f"{plan.lowest_dose:g} to {plan.highest_dose:g}"
+        return f"drawn anew each time: {plan.routine_share:.0%} at dose 1, the others from {ends}"
     return f"doses {', '.join(f'{dose:g}' for dose in plan.doses)}"
 
 

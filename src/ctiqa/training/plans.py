@@ -26,7 +26,8 @@ class ExamplePlan:
         doses: "fresh" draws dose and noise anew for every example; a list of dose fractions shows
             every slice at each of them, with the noise that the corpus holds.
         routine_share: share of fresh examples that are the slice as it was scanned (dose 1).
-        lowest_dose: the other fresh examples are log-uniform in [lowest_dose, 1].
+        lowest_dose: the other fresh examples are log-uniform in [lowest_dose, highest_dose].
+        highest_dose: above 1, slices are shown quieter than they were scanned, as thicker ones are.
         degraded_share: share of fresh examples that are one of the slice's degraded images, which
             'ctiqa degrade' made; they carry doses of their own.
         passes_per_epoch: examples of one slice (and fixed dose) in one epoch.
@@ -35,6 +36,7 @@ class ExamplePlan:
     doses: Literal["fresh"] | tuple[float, ...] = "fresh"
     routine_share: float = 0.15
     lowest_dose: float = 0.15
+    highest_dose: float = 1.0
     degraded_share: float = 0.0
     passes_per_epoch: int = 4
 
@@ -45,6 +47,7 @@ class ExamplePlan:
         require(0 <= self.routine_share <= 1, "routine_share lies in [0, 1]")
         require(0 <= self.degraded_share <= 1, "degraded_share lies in [0, 1]")
         require(0 < self.lowest_dose <= 1, "lowest_dose lies in (0, 1]")
+        require(self.highest_dose >= 1, "highest_dose is at least 1")
         require(self.passes_per_epoch >= 1, "passes_per_epoch is at least 1")
 
 
