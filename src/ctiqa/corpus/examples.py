@@ -12,6 +12,7 @@ import torch
 
 from ctiqa.corpus.label import LabelRecipe
 from ctiqa.corpus.store import Corpus
+from ctiqa.errors import CorpusError
 from ctiqa.images.ct_slice import FloatImage
 from ctiqa.images.slice_header import fit_window
 
@@ -207,9 +208,15 @@ class FreshExamples:
         q = _at_dose(draw.dose, np.array(settings.label_doses), labels)
         if draw.dose == 1:
             return self.corpus.image(draw.slice, 0), q
+        scanned = draw.dose < 1
+        base = self.corpus.image(draw.slice, 0) if scanned else self.corpus.clean(draw.slice)
+        if base is None:
+            raise CorpusError(
+                f"{self.corpus.folder} holds no slices without noise, which doses above 1 need; "
+                "make it anew, or lower highest_dose"
+            )
         noise = _mixed(self.corpus.fields(draw.slice), draw, quantum_fields=settings.quantum_fields)
-        quiet = self.corpus.clean(draw.slice) if draw.dose > 1 else None
-        return (self.corpus.image(draw.slice, 0) if quiet is None else quiet) + noise, q
+        return base + noise, q
 
 
 def _at_dose(dose: float, doses: npt.NDArray[np.float64], labels: npt.NDArray[np.float64]) -> Label:

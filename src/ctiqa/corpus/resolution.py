@@ -25,7 +25,7 @@ APERTURE_MM = 0.41
 
 _SLICES_SEEN = 8
 
-_METHOD = "noise of the slices as they were scanned, else 0.61 mm (decision 011)"
+_METHOD = f"noise of the slices as they were scanned, else {USUAL_SIGMA_MM} mm (decision 011)"
 """Changed with every change of what is read: labels of two methods do not belong together."""
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ctiqa.model.shape import CELLS, NetworkShape
+from ctiqa.model.shape import PATCH_CELLS, NetworkShape
 
 __all__ = ["Cells", "Grain", "GrainTokens", "calm_tissue", "grain_of_tissue"]
 
@@ -89,7 +89,7 @@ class Grain(nn.Module):
                 energies.append(functional.avg_pool2d(change.square(), self.cell))
             x = x[:, :, first:end, first:end]
             mean = functional.avg_pool2d(x, self.cell)  # (N, 1, G, G)
-            # A slice of noise and nothing else may be as large as the limit: no digit is to spare.
+            # The mean of the squares less the square of the mean would lose digits.
             rest = x - functional.interpolate(mean, scale_factor=self.cell)
             variance = functional.avg_pool2d(rest.square(), self.cell)
             return Cells(torch.cat(energies, dim=1), mean[:, 0], variance[:, 0])
@@ -126,7 +126,7 @@ class GrainTokens(nn.Module):
     def __init__(self, shape: NetworkShape) -> None:
         super().__init__()
         first, end = (edge * shape.stride + shape.margin for edge in shape.crop)
-        self.grain = Grain(shape.patch * shape.stride // CELLS, (first, end))
+        self.grain = Grain(shape.patch * shape.stride // PATCH_CELLS, (first, end))
         self.linear = nn.Linear(3 * Grain.filters, shape.width)
         self.tissue = nn.Sequential(
             nn.Linear(Grain.filters + 3, _HIDDEN), nn.GELU(), nn.Linear(_HIDDEN, shape.width)
@@ -136,8 +136,8 @@ class GrainTokens(nn.Module):
         """Return (N, T - 1, W) of (N, S, S) in HU, with (N,) sides of a pixel in half octaves."""
         cells = self.grain(hu)
         x = cells.logarithms  # (N, F, G, G)
-        along = x.shape[-1] // CELLS
-        x = x.reshape(-1, Grain.filters, along, CELLS, along, CELLS)
+        along = x.shape[-1] // PATCH_CELLS
+        x = x.reshape(-1, Grain.filters, along, PATCH_CELLS, along, PATCH_CELLS)
         x = torch.cat([x.mean((3, 5)), x.amin((3, 5)), x.amax((3, 5))], dim=1)  # (N, 3 F, P, P)
         tokens: Tensor = self.linear(x.flatten(2).transpose(1, 2))  # (N, T - 1, W)
         whole: Tensor = self.tissue(grain_of_tissue(cells, side))  # (N, W)

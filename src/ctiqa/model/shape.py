@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from ctiqa.errors import RecipeError
 
-__all__ = ["CELLS", "NetworkShape"]
+__all__ = ["PATCH_CELLS", "NetworkShape"]
 
-CELLS = 4
+PATCH_CELLS = 4
 """Cells along each side of a patch whose grain is told."""
 
 
@@ -87,10 +87,10 @@ class NetworkShape:
             raise RecipeError(
                 f"[network] patches of {self.patch} do not fill a crop of {end - first}"
             )
-        if self.sees_grain and self.patch * self.stride % CELLS:
+        if self.sees_grain and self.patch * self.stride % PATCH_CELLS:
             raise RecipeError(
-                f"[network] sees_grain needs patches of a multiple of {CELLS} pixels of the slice, "
-                f"not of {self.patch * self.stride}"
+                f"[network] sees_grain needs patches of a multiple of {PATCH_CELLS} pixels of the "
+                f"slice, not of {self.patch * self.stride}"
             )
         if self.width % self.heads:
             raise RecipeError(f"[network] {self.heads} heads do not divide a width of {self.width}")
